@@ -1,0 +1,250 @@
+"""The border.  Python may use these names and no other native name.
+
+What is below this line validates its input, cannot crash the interpreter,
+raises the exceptions of `pykafkalite.errors`, and owns its memory.  What is
+above it decides policy and never sees a pointer.  Everything that may take
+longer than a few microseconds releases the GIL.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, final
+
+from typing_extensions import Buffer
+
+import pyarrow as pa
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+BATCH_HEADER: Final[int]            # 61, and the other enum members of batch.h that Python needs
+ATTR_CODEC: Final[int]
+ATTR_LOG_APPEND_TIME: Final[int]
+ATTR_TRANSACTIONAL: Final[int]
+ATTR_CONTROL: Final[int]
+ATTR_DELETE_HORIZON: Final[int]
+
+def crc32c(data: Buffer, crc: int = 0) -> int: ...
+def crc32c_kind() -> str: ...
+def murmur2(data: Buffer) -> int: ...
+def partition_for_key(key: Buffer, partitions: int) -> int:
+    """Java's default partitioner: toPositive(murmur2(key)) % partitions."""
+
+# --- batches ---------------------------------------------------------------
+
+@final
+class Batch:
+    """A parsed batch header (batch.h): plain numbers, nothing borrowed."""
+
+    position: int          # of the batch in the buffer that was walked, bytes
+    size: int              # bytes, header included
+    base_offset: int
+    last_offset: int
+    base_timestamp: int
+    max_timestamp: int
+    producer_id: int
+    producer_epoch: int
+    base_sequence: int
+    leader_epoch: int
+    count: int
+    crc: int
+    attributes: int
+    @property
+    def codec(self) -> int: ...        # 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd
+    @property
+    def is_control(self) -> bool: ...
+    @property
+    def is_transactional(self) -> bool: ...
+    @property
+    def is_append_time(self) -> bool: ...
+
+def parse_batch(data: Buffer, position: int = 0, *, check_crc: bool = True) -> Batch:
+    """The batch at `position`.  Raises CorruptBatch (with .position) for anything
+    that is not one whole valid batch, EOFError when nothing is left there."""
+
+def walk_batches(data: Buffer, start: int = 0, end: int | None = None, *, check_crc: bool = True) -> list[Batch]:
+    """All whole batches in data[start:end].  Raises CorruptBatch at the first that is not one."""
+
+def check_records(data: Buffer, batch: Batch, records: Buffer | None = None, *, dense: bool = True) -> tuple[int, int, int, int]:
+    """Walks the records (`records`: their decompressed bytes, else the batch's own).
+    (min_timestamp, max_timestamp, offset of max_timestamp, records with headers); CorruptBatch."""
+
+def records_of(data: Buffer, batch: Batch, records: Buffer | None = None) -> list[tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]]:
+    """[(offset, timestamp, key, value, headers)]: for stored records (metadata, offsets), dump; not a hot path."""
+
+def stamp(data: Buffer, base_offset: int, leader_epoch: int, append_time: int | None = None) -> int:
+    """Assigns offsets to all batches in `data` (writable) in order; returns the next offset.
+    With append_time (ms) also sets log-append time and the CRC anew.  Structure is checked, not the CRC."""
+
+def build_batch(
+    records: Sequence[tuple[Buffer | None, Buffer | None, Headers | None, int]],   # key, value, headers, timestamp (ms)
+    *,
+    attributes: int = 0,
+    producer_id: int = -1,
+    producer_epoch: int = -1,
+    base_sequence: int = -1,
+) -> bytearray:
+    """One sealed batch at base offset 0: for single appends, stored records, control batches."""
+
+def seal_compressed(batch: Buffer, payload: Buffer, codec: int) -> bytearray:
+    """`batch` (sealed, uncompressed) with its records replaced by `payload`, the codec set, CRC anew."""
+
+# --- columns -> batches ----------------------------------------------------
+
+@final
+class Columns:
+    """Rows to append, borrowed from Arrow memory through the C data interface.
+
+    `source` offers __arrow_c_array__ (a RecordBatch); columns value (required),
+    key, timestamp, headers, partition in canonical types: binary/utf8 of 32 or 64-bit offsets or views;
+    timestamp[ms] or int64; headers list<struct<key: utf8-like, value: binary-like>>; partition int32.
+    `topic` and `offset` columns (those of a scan) are ignored.  Raises InvalidColumns otherwise; the embedded
+    layer casts what can be cast with pyarrow first and tries again.
+    """
+
+    def __init__(self, source: Any) -> None: ...
+    rows: int
+    has_key: bool
+    has_timestamp: bool
+    has_partition: bool
+    def check(self, max_bytes: int, partitions: int) -> tuple[int, int]:
+        """(min, max) timestamp of the timestamp column ((-1, -1) without).  MessageTooLarge naming the first row whose
+        single-record batch is over max_bytes; InvalidRecord naming the row for a partition outside 0..partitions-1 or
+        null timestamp < 0 / negative."""
+    def route(self, partitions: int, sticky: int) -> list[tuple[int, "Rows"]]:
+        """Rows per partition, input order kept: partition column, else murmur2 of the key, else `sticky`."""
+
+@final
+class Rows:
+    """Row numbers that go to one partition: a contiguous range or a list, owned."""
+    count: int
+    def encode(self, first: int, now: int, target_bytes: int, *, attributes: int = 0) -> "Encoded":
+        """One sealed batch (base offset 0, leader epoch 0) of rows[first:], as many as fit target_bytes (at least one).
+        Rows without a timestamp get `now`."""
+
+@final
+class Encoded:
+    """A sealed, writable batch in pooled memory; exports the buffer protocol (exactly its bytes)."""
+    size: int
+    count: int
+    min_timestamp: int
+    max_timestamp: int
+    max_timestamp_offset_delta: int
+    base_sequence: int
+    producer_id: int
+
+# --- one at a time, fast ---------------------------------------------------
+
+class RecordAccumulator:
+    """What `Writer` inherits its `append` from: encodes each record straight into its partition's batch.
+
+    `drain(partition: int, batch: Encoded)` is called, on the appending thread, whenever a batch reaches `batch_size`
+    bytes, or `linger_ms` after its first record when the next append or `poll()` sees it.  Threads: one owner.
+    """
+    def __init__(self, partitions: int, drain: Callable[[int, Encoded], None], *, batch_size: int, max_bytes: int, linger_ms: int = 5, clock_ms: Callable[[], int] | None = None) -> None: ...
+    def append(self, value: Buffer | None, key: Buffer | None = None, headers: Headers | None = None, timestamp: int | None = None, partition: int | None = None) -> None: ...
+    def drain_all(self) -> None: ...
+    pending: int           # records not yet drained
+
+# --- batches -> columns ----------------------------------------------------
+
+@final
+class Block:
+    """Owned, immutable-once-lent memory: a decompressed payload or a pread span. Exports the buffer protocol."""
+    def __init__(self, size: int) -> None: ...
+
+class ColumnReader:
+    """Turns stored batches of one partition into Arrow columns (design.md: offset, timestamp, key, value, headers ...).
+
+    Zero copy: key, value and header-value views point into `owner`, which the RecordBatch keeps alive.
+    Control batches are stepped over.  Reusable: `finish` and `messages` hand over the columns and begin anew.
+    """
+    FULL: Final[int]; END: Final[int]; UNTIL: Final[int]; COMPRESSED: Final[int]; CORRUPT: Final[int]; TRUNCATED: Final[int]
+    def __init__(self, topic: str, partition: int, columns: Sequence[str], *, max_rows: int = 65536, max_bytes: int = 16 << 20) -> None: ...
+    rows: int
+    position: int          # where `add` stopped, relative to the owner's first byte
+    next_offset: int       # the offset after the last one consumed (gaps and control batches included)
+    problem: str           # in words, after CORRUPT
+    def add(self, owner: Buffer, start: int, end: int, first_offset: int, until_offset: int) -> int:
+        """Decodes batches in owner[start:end] whose records lie in [first_offset, until_offset), checking each CRC,
+        until one of the states above, which it returns.  COMPRESSED: the batch at .position needs `add_decompressed`."""
+    def add_decompressed(self, owner: Buffer, position: int, records: Buffer, first_offset: int, until_offset: int) -> int:
+        """The batch at owner[position] with its records decompressed in `records` (which the views then borrow)."""
+    def finish(self) -> pa.RecordBatch: ...
+    def messages(self) -> Iterator["Message"]: ...
+
+class Message:
+    """One record.  topic str, partition int, offset int, timestamp int (ms), key bytes|None, value bytes|None, headers list[(str, bytes|None)]."""
+    topic: str; partition: int; offset: int; timestamp: int
+    key: bytes | None; value: bytes | None; headers: list[tuple[str, bytes | None]]
+    def __init__(self, topic: str, partition: int, offset: int, timestamp: int, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None: ...
+
+def record_batch_schema(columns: Sequence[str]) -> pa.Schema: ...
+
+# --- files -----------------------------------------------------------------
+
+@final
+class Mapping:
+    """Read-only mapping of a file at a fixed capacity; exports only [0:published end] slices on request."""
+    capacity: int
+    address: int
+    def slice(self, start: int, end: int) -> memoryview: ...
+
+@final
+class Segment:
+    """One .log with its .index and .timeindex.  Threads: one appender (the caller locks), any number of readers."""
+
+    @classmethod
+    def create(cls, directory: str, base_offset: int, *, segment_bytes: int, index_bytes: int, index_interval: int, preallocate: bool = False) -> "Segment": ...
+    @classmethod
+    def open(cls, directory: str, base_offset: int, *, segment_bytes: int, index_bytes: int, index_interval: int, end: int, writable: bool, mapped: bool = True) -> "Segment":
+        """`end`: bytes of the .log known to be whole batches (the published end); nothing behind it is looked at."""
+    path: str
+    base_offset: int
+    end: int                   # position after the last appended batch
+    next_offset: int
+    max_timestamp: int         # largest so far, -1 none
+    max_timestamp_offset: int
+    rolling_timestamp: int     # of the first batch's max timestamp (segment.ms counts from it); -1 none
+    def append(self, batches: Buffer, last_offset: int, max_timestamp: int, max_timestamp_offset: int) -> int:
+        """pwritev of whole stamped batches, index upkeep per batch; returns the position.  An OSError leaves `end` as it
+        was (a short write is finished or cut back)."""
+    def fits(self, size: int, last_offset: int) -> bool:
+        """False when Kafka would roll: size, index full, or relative offset over int32."""
+    def lookup(self, offset: int) -> int:
+        """Position of the batch that holds `offset`, or of the first one after it; `end` when there is none.  Believes an index
+        entry only when the batch there confirms it."""
+    def lookup_timestamp(self, timestamp: int) -> tuple[int, int] | None:
+        """Position to walk from for the first record with that timestamp or later (time index, then batch headers)."""
+    def advance(self, end: int) -> None: """A reader learns of a new published end."""
+    def span(self, start: int, max_bytes: int, until: int) -> tuple[Any, int, int]:
+        """(owner, start, end) in owner's coordinates of whole batches from file position `start`, at least one batch, not past `until`."""
+    def recover(self, start: int, leader_epoch_seen: Callable[[int, int], None] | None = None) -> "Recovery": ...
+    def sync(self) -> None: """fdatasync of the .log; OSError."""
+    def flush_indexes(self, sync: bool = False) -> None: ...
+    def seal(self) -> None: """Roll or clean close: last time index entry, indexes trimmed, preallocated tail cut."""
+    def close(self) -> None: """Closes descriptors; the map lives as long as its views."""
+
+@final
+class Recovery:
+    """What walking a segment found: every number about whole valid batches."""
+    end: int
+    next_offset: int
+    batches: int
+    bad_position: int          # -1: none; else where the first bad batch lies
+    valid_after: int           # -1: nothing valid after it (a torn tail); else position of the next valid batch
+    problem: str
+
+@final
+class Live:
+    """pykafkalite.live: what the writer publishes, mapped shared; readers map it read-only."""
+    @classmethod
+    def create(cls, path: str, slots: int) -> "Live": ...
+    @classmethod
+    def open(cls, path: str) -> "Live": ...
+    slots: int
+    sequence: int              # the store's word
+    def publish(self, slot: int, start: int, high_watermark: int, stable: int, base_offset: int, position: int, generation: int) -> None: ...
+    def read(self, slot: int) -> tuple[int, int, int, int, int, int]: ...
+    def name(self, slot: int, topic_id: bytes, partition: int) -> None: ...
+    def named(self, slot: int) -> tuple[bytes, int]: ...
+    def wake(self) -> None: ...
+    def wait(self, seen: int, timeout: float) -> int: """Sleeps until sequence != seen or timeout (s); returns sequence. Signals are seen."""

@@ -1,0 +1,1 @@
+"""Storage: the directory, its partitions and their promises."""
