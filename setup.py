@@ -17,6 +17,7 @@ SANITIZE = bool(os.environ.get("PKL_SANITIZE"))
 CFLAGS = ["-std=c11", "-D_GNU_SOURCE", "-fvisibility=hidden"]
 CFLAGS += ["-O0", "-g"] if DEBUG else ["-O2"]
 LDFLAGS: list[str] = []
+HEADERS = sorted(glob("native/include/pkl/*.h"))
 if SANITIZE:
     CFLAGS += ["-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
     LDFLAGS += ["-fsanitize=address,undefined"]
@@ -27,6 +28,7 @@ NATIVE = (
     "pkl",
     {
         "sources": sorted(glob("native/src/*.c")),
+        "obj_deps": {"": HEADERS},
         "include_dirs": ["native/include"],
         "cflags": [*CFLAGS, "-Wall", "-Wextra", "-Wconversion", "-fPIC"],
     },
@@ -37,7 +39,7 @@ EXTENSIONS = [
         path.removesuffix(".pyx").replace("/", "."),
         [path],
         include_dirs=["native/include"],
-        depends=glob("native/include/pkl/*.h"),
+        depends=[*HEADERS, *NATIVE[1]["sources"]],
         extra_compile_args=CFLAGS,
         extra_link_args=LDFLAGS,
     )
