@@ -30,9 +30,9 @@ static inline size_t pkl_cursor_left(const pkl_cursor *c) {
 
 static inline void pkl_cursor_fail(pkl_cursor *c) { c->end = NULL; }
 
-/* The next `n` bytes, borrowed; NULL when fewer are left. */
+/* The next `n` bytes, borrowed; NULL when fewer are left, or after a failure. */
 static inline const uint8_t *pkl_take(pkl_cursor *c, size_t n) {
-  if (pkl_cursor_left(c) < n) {
+  if (!c->end || (size_t)(c->end - c->at) < n) {
     pkl_cursor_fail(c);
     return NULL;
   }

@@ -1,0 +1,29 @@
+/* CRC-32C (iSCSI, RFC 3720): polynomial 0x1EDC6F41, reflected 0x82F63B78. */
+#include "pkl/crc32c.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "crc32c_table.h"
+
+uint32_t pkl_crc32c_table(uint32_t crc, const void *data, size_t size) {
+  const uint8_t *p = data;
+  crc = ~crc;
+  for (; size >= 8; p += 8, size -= 8) {
+    uint64_t word;
+    memcpy(&word, p, 8);
+    word ^= crc;
+    crc = 0;
+    for (unsigned i = 0; i < 8; i++)
+      crc ^= pkl_crc32c_tables[7 - i][(word >> (8 * i)) & 0xff];
+  }
+  for (; size; p++, size--)
+    crc = pkl_crc32c_tables[0][(crc ^ *p) & 0xff] ^ (crc >> 8);
+  return ~crc;
+}
+
+uint32_t pkl_crc32c(uint32_t crc, const void *data, size_t size) {
+  return pkl_crc32c_table(crc, data, size);
+}
+
+const char *pkl_crc32c_kind(void) { return "table"; }
