@@ -1,0 +1,58 @@
+"""The drawing of ARCHITECTURE.md, as tests: an arrow is the only direction of an import."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "pykafkalite"
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def importers(*names: str) -> list[str]:
+    """The files of the package that import one of these top-level modules."""
+    return [
+        str(path.relative_to(PACKAGE))
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if {name.split(".")[0] for name in imports(path)} & set(names)
+    ]
+
+
+def test_no_import_points_up(capsys):
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_the_native_border_knows_the_errors_and_nothing_else_above_it():
+    pattern = re.compile(r"^\s*(?:from|import|cimport)\s+(pykafkalite[\w.]*)", re.MULTILINE)
+    for path in sorted((PACKAGE / "_core").glob("*.p[yx][xd]")):
+        for name in pattern.findall(path.read_text()):
+            assert name.startswith(("pykafkalite._core", "pykafkalite.errors")), (path.name, name)
+
+
+def test_native_names_come_through_the_one_door():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.parent.name != "_core":
+            assert not [name for name in imports(path) if name.startswith("pykafkalite._core.")], path
+
+
+def test_no_layer_below_the_broker_opens_a_socket():
+    assert importers("socket", "socketserver", "ssl", "kio") == []
+
+
+def test_an_event_loop_runs_only_where_async_for_is_offered():
+    users = importers("asyncio")
+    assert not [name for name in users if not name.startswith("embedded/")]
+    assert len(users) <= 1
