@@ -10,10 +10,6 @@ enum {
   SMALLEST_RECORD = 7     /* seven fields of one byte each */
 };
 
-static size_t batch_size(const uint8_t *data) {
-  return PKL_LOG_OVERHEAD + (size_t)pkl_get32(data + PKL_AT_LENGTH);
-}
-
 static void set_crc(uint8_t *data, size_t size) {
   uint32_t crc = pkl_crc32c(0, data + PKL_AT_ATTRIBUTES, size - PKL_AT_ATTRIBUTES);
   pkl_put32(data + PKL_AT_CRC, crc);
@@ -48,7 +44,7 @@ pkl_status pkl_batch_parse(const uint8_t *data, size_t available,
       (int32_t)pkl_get32(data + PKL_AT_LAST_OFFSET_DELTA);
   *out = (pkl_batch){
       .data = data,
-      .size = batch_size(data),
+      .size = PKL_LOG_OVERHEAD + (size_t)length,
       .base_offset = (int64_t)pkl_get64(data + PKL_AT_BASE_OFFSET),
       .base_timestamp = (int64_t)pkl_get64(data + PKL_AT_BASE_TIMESTAMP),
       .max_timestamp = (int64_t)pkl_get64(data + PKL_AT_MAX_TIMESTAMP),
@@ -76,11 +72,12 @@ void pkl_batch_stamp(uint8_t *data, int64_t base_offset, int32_t leader_epoch) {
   pkl_put32(data + PKL_AT_LEADER_EPOCH, (uint32_t)leader_epoch);
 }
 
-void pkl_batch_stamp_append_time(uint8_t *data, int64_t timestamp) {
+void pkl_batch_stamp_append_time(uint8_t *data, size_t size,
+                                 int64_t timestamp) {
   uint16_t attributes = pkl_get16(data + PKL_AT_ATTRIBUTES);
   pkl_put16(data + PKL_AT_ATTRIBUTES, attributes | PKL_ATTR_LOG_APPEND_TIME);
   pkl_put64(data + PKL_AT_MAX_TIMESTAMP, (uint64_t)timestamp);
-  set_crc(data, batch_size(data));
+  set_crc(data, size);
 }
 
 void pkl_batch_seal(uint8_t *data, const pkl_batch *h) {

@@ -88,14 +88,55 @@ pkl_status pkl_records_check(const pkl_batch *batch, const uint8_t *records,
   return pkl_cursor_left(&c) == 0 ? PKL_OK : PKL_CORRUPT;
 }
 
+static size_t body_size(int64_t timestamp_delta, int32_t offset_delta,
+                        int64_t key_size, int64_t value_size,
+                        int32_t header_count, size_t headers_size) {
+  return 1 + pkl_varlong_size(timestamp_delta) +
+         pkl_varlong_size(offset_delta) + pkl_varlong_size(key_size) +
+         (key_size > 0 ? (size_t)key_size : 0) + pkl_varlong_size(value_size) +
+         (value_size > 0 ? (size_t)value_size : 0) +
+         pkl_varlong_size(header_count) + headers_size;
+}
+
 size_t pkl_record_size(int64_t timestamp_delta, int32_t offset_delta,
                        int64_t key_size, int64_t value_size,
                        int32_t header_count, size_t headers_size) {
-  size_t body = 1 + pkl_varlong_size(timestamp_delta) +
-                pkl_varlong_size(offset_delta) + pkl_varlong_size(key_size) +
-                (key_size > 0 ? (size_t)key_size : 0) +
-                pkl_varlong_size(value_size) +
-                (value_size > 0 ? (size_t)value_size : 0) +
-                pkl_varlong_size(header_count) + headers_size;
+  size_t body = body_size(timestamp_delta, offset_delta, key_size, value_size,
+                          header_count, headers_size);
   return pkl_varlong_size((int64_t)body) + body;
+}
+
+static uint8_t *put_bytes(uint8_t *p, const uint8_t *data, size_t size) {
+  if (size) memcpy(p, data, size); /* no data may well be NULL */
+  return p + size;
+}
+
+static uint8_t *put_nullable(uint8_t *p, const uint8_t *data, int32_t size) {
+  p = pkl_put_varlong(p, size);
+  return put_bytes(p, data, size > 0 ? (size_t)size : 0);
+}
+
+uint8_t *pkl_record_put(uint8_t *p, const pkl_record *r) {
+  size_t headers = pkl_cursor_left(&r->headers);
+  size_t body = body_size(r->timestamp_delta, r->offset_delta, r->key_size,
+                          r->value_size, r->header_count, headers);
+  p = pkl_put_varlong(p, (int64_t)body);
+  *p++ = 0; /* attributes */
+  p = pkl_put_varlong(p, r->timestamp_delta);
+  p = pkl_put_varlong(p, r->offset_delta);
+  p = put_nullable(p, r->key, r->key_size);
+  p = put_nullable(p, r->value, r->value_size);
+  p = pkl_put_varlong(p, r->header_count);
+  return put_bytes(p, r->headers.at, headers);
+}
+
+size_t pkl_header_size(int32_t key_size, int32_t value_size) {
+  return pkl_varlong_size(key_size) + (size_t)key_size +
+         pkl_varlong_size(value_size) +
+         (value_size > 0 ? (size_t)value_size : 0);
+}
+
+uint8_t *pkl_header_put(uint8_t *p, const pkl_header *h) {
+  p = put_nullable(p, h->key, h->key_size);
+  return put_nullable(p, h->value, h->value_size);
 }

@@ -84,7 +84,7 @@ cdef extern from "pkl/batch.h" nogil:
     pkl_status pkl_batch_parse(const uint8_t *data, size_t available, pkl_batch *out)
     pkl_status pkl_batch_check_crc(const pkl_batch *batch)
     void pkl_batch_stamp(uint8_t *data, int64_t base_offset, int32_t leader_epoch)
-    void pkl_batch_stamp_append_time(uint8_t *data, int64_t timestamp)
+    void pkl_batch_stamp_append_time(uint8_t *data, size_t size, int64_t timestamp)
     void pkl_batch_seal(uint8_t *data, const pkl_batch *h)
 
 
@@ -117,3 +117,6 @@ cdef extern from "pkl/record.h" nogil:
                                  pkl_records_summary *out)
     size_t pkl_record_size(int64_t timestamp_delta, int32_t offset_delta, int64_t key_size, int64_t value_size,
                            int32_t header_count, size_t headers_size)
+    uint8_t *pkl_record_put(uint8_t *p, const pkl_record *r)
+    size_t pkl_header_size(int32_t key_size, int32_t value_size)
+    uint8_t *pkl_header_put(uint8_t *p, const pkl_header *h)

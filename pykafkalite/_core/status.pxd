@@ -1,6 +1,6 @@
 from pykafkalite._core.native cimport PKL_OK, pkl_status
 
-cdef int fail(pkl_status status, str what) except -1
+cdef int fail(pkl_status status, str what, Py_ssize_t position=*) except -1
 
 
 cdef inline int check(pkl_status status, str what) except -1:

@@ -34,11 +34,13 @@ RAISES = {
 }
 
 
-cdef int fail(pkl_status status, str what) except -1:
-    """Raises what `status` stands for; PKL_SYSTEM reads errno."""
+cdef int fail(pkl_status status, str what, Py_ssize_t position=-1) except -1:
+    """Raises what `status` stands for; PKL_SYSTEM reads errno.  `position` (bytes) goes into a CorruptBatch."""
     cdef int number = errno
     if status == PKL_SYSTEM:
         kind = DiskFull if number in (ENOSPC, EDQUOT) else StorageError
         raise kind(number, f"{what}: {os.strerror(number)}")
     kind, words = RAISES[status]
+    if kind is CorruptBatch and position >= 0:
+        raise CorruptBatch(f"{what} at byte {position}: {words}", position=position)
     raise kind(f"{what}: {words}")

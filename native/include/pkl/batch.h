@@ -90,8 +90,10 @@ pkl_status pkl_batch_check_crc(const pkl_batch *batch);
 void pkl_batch_stamp(uint8_t *data, int64_t base_offset, int32_t leader_epoch);
 
 /* Sets log-append time: attribute bit 3, max_timestamp = `timestamp`, and the
- * CRC anew (KIP-32).  `data` holds a whole, valid batch. */
-void pkl_batch_stamp_append_time(uint8_t *data, int64_t timestamp);
+ * CRC anew (KIP-32).  `size` is that of the whole batch, as parsed: the length
+ * in `data` is not read again, should somebody be writing there. */
+void pkl_batch_stamp_append_time(uint8_t *data, size_t size,
+                                 int64_t timestamp);
 
 /* Fills the 61 header bytes in front of finished records and computes the CRC.
  * `data` points at the batch, whose records already lie at PKL_BATCH_HEADER;

@@ -69,4 +69,13 @@ size_t pkl_record_size(int64_t timestamp_delta, int32_t offset_delta,
                        int64_t key_size, int64_t value_size,
                        int32_t header_count, size_t headers_size);
 
+/* Writes what pkl_record_next reads; returns the new end.  `r->headers` is over
+ * encoded headers, `r->header_count` of them.  The caller guarantees the room
+ * (pkl_record_size), and that the record is not over INT32_MAX. */
+uint8_t *pkl_record_put(uint8_t *p, const pkl_record *r);
+
+/* The same for one header. */
+size_t pkl_header_size(int32_t key_size, int32_t value_size);
+uint8_t *pkl_header_put(uint8_t *p, const pkl_header *h);
+
 #endif
