@@ -17,11 +17,10 @@ static void set_crc(uint8_t *data, size_t size) {
 
 /* What can be told from the header alone; each line is a rule of the format. */
 static bool plausible(const pkl_batch *b, int32_t last_offset_delta) {
-  if (b->base_offset < 0 || b->base_offset > INT64_MAX - last_offset_delta)
-    return false;
+  if (b->base_offset < 0 || last_offset_delta < 0 || b->count < 0) return false;
+  if (b->base_offset > INT64_MAX - last_offset_delta) return false;
   /* Compaction leaves gaps, and batches without records that only keep their
    * producer's state; the last offset stays what it was. */
-  if (last_offset_delta < 0 || b->count < 0) return false;
   if (b->count > (int64_t)last_offset_delta + 1) return false;
   /* A count that the bytes cannot hold must not size anybody's allocation. */
   bool compressed = (b->attributes & PKL_ATTR_CODEC) != 0;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "crc32c_table.h"
+#include "crc32c_ways.h"
 
 uint32_t pkl_crc32c_table(uint32_t crc, const void *data, size_t size) {
   const uint8_t *p = data;
@@ -22,8 +23,26 @@ uint32_t pkl_crc32c_table(uint32_t crc, const void *data, size_t size) {
   return ~crc;
 }
 
-uint32_t pkl_crc32c(uint32_t crc, const void *data, size_t size) {
-  return pkl_crc32c_table(crc, data, size);
+static pkl_crc32c_way choose;
+
+/* The one pointer: whichever thread comes first replaces `choose`, and all that
+ * come at the same time find the same. */
+static _Atomic(pkl_crc32c_way *) chosen = choose;
+
+static uint32_t choose(uint32_t crc, const void *data, size_t size) {
+  pkl_crc32c_way *way = pkl_crc32c_sse42();
+  if (!way) way = pkl_crc32c_armv8();
+  if (!way) way = pkl_crc32c_table;
+  atomic_store_explicit(&chosen, way, memory_order_relaxed);
+  return way(crc, data, size);
 }
 
-const char *pkl_crc32c_kind(void) { return "table"; }
+uint32_t pkl_crc32c(uint32_t crc, const void *data, size_t size) {
+  return atomic_load_explicit(&chosen, memory_order_relaxed)(crc, data, size);
+}
+
+const char *pkl_crc32c_kind(void) {
+  if (pkl_crc32c_sse42()) return "sse4.2";
+  if (pkl_crc32c_armv8()) return "armv8";
+  return "table";
+}

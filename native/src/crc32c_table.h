@@ -1,5 +1,5 @@
 /* tables[k][b]: the CRC register of byte `b` followed by k zero bytes (slice-by-8).
- * tests/native/test_crc32c.py computes them anew from the polynomial. */
+ * tests/test_crc32c.c computes them anew from the polynomial. */
 static const uint32_t pkl_crc32c_tables[8][256] = {
     {
         0x00000000, 0xf26b8303, 0xe13b70f7, 0x1350f3f4, 0xc79a971f, 0x35f1141c,
