@@ -45,13 +45,13 @@ class TopicRecord(Record):
 class PartitionRecord(Record):
     partition_id: int = int32()
     topic_id: UUID = uuid()
-    replicas: tuple[int, ...] = array(INT32)
-    isr: tuple[int, ...] = array(INT32)
-    removing_replicas: tuple[int, ...] = array(INT32)
-    adding_replicas: tuple[int, ...] = array(INT32)
-    leader: int = int32(-1)
-    leader_epoch: int = int32(-1)
-    partition_epoch: int = int32(-1)
+    replicas: tuple[int, ...] = array(INT32, default=())
+    isr: tuple[int, ...] = array(INT32, default=())
+    removing_replicas: tuple[int, ...] = array(INT32, default=())
+    adding_replicas: tuple[int, ...] = array(INT32, default=())
+    leader: int = int32(default=-1)
+    leader_epoch: int = int32(default=-1)
+    partition_epoch: int = int32(default=-1)
 
 
 @record(key=4)
@@ -76,7 +76,7 @@ class FeatureLevelRecord(Record):
 @record(key=15)
 class ProducerIdsRecord(Record):
     broker_id: int = int32()
-    broker_epoch: int = int64(-1)
+    broker_epoch: int = int64(default=-1)
     next_producer_id: int = int64()
 
 
@@ -85,13 +85,13 @@ class ProducerIdsRecord(Record):
 
 @record(key=3)
 class SnapshotHeaderRecord(Record):
-    version: int = int16(0)
-    last_contained_log_timestamp: int = int64(0)
+    version: int = int16(default=0)
+    last_contained_log_timestamp: int = int64(default=0)
 
 
 @record(key=4)
 class SnapshotFooterRecord(Record):
-    version: int = int16(0)
+    version: int = int16(default=0)
 
 
 # --- __consumer_offsets: key = int16 number, fields; value = int16 version, fields -----------------
@@ -107,10 +107,10 @@ class OffsetCommitKey(Record):
 @record(key=1, newest=4, stored=3, flexible=4)
 class OffsetCommitValue(Record):
     offset: int = int64()
-    leader_epoch: int = int32(-1, since=3)
-    metadata: str = string("")
+    leader_epoch: int = int32(default=-1, since=3)
+    metadata: str = string(default="")
     commit_timestamp: int = int64()
-    expire_timestamp: int = int64(-1, since=1, until=1)
+    expire_timestamp: int = int64(default=-1, since=1, until=1)
 
 
 @record(key=2, flexible=None)
@@ -121,10 +121,10 @@ class GroupMetadataKey(Record):
 @record(newest=4, stored=3, flexible=4)
 class MemberMetadata(Record):
     member_id: str = string()
-    group_instance_id: str | None = string(None, since=3, nullable=3)
+    group_instance_id: str | None = string(default=None, since=3, nullable=3)
     client_id: str = string()
     client_host: str = string()
-    rebalance_timeout: int = int32(-1, since=1)
+    rebalance_timeout: int = int32(default=-1, since=1)
     session_timeout: int = int32()
     subscription: bytes = blob()
     assignment: bytes = blob()
@@ -134,10 +134,10 @@ class MemberMetadata(Record):
 class GroupMetadataValue(Record):
     protocol_type: str = string()
     generation: int = int32()
-    protocol: str | None = string(None, nullable=0)
-    leader: str | None = string(None, nullable=0)
-    current_state_timestamp: int = int64(-1, since=2)
-    members: tuple[MemberMetadata, ...] = array(MemberMetadata)
+    protocol: str | None = string(default=None, nullable=0)
+    leader: str | None = string(default=None, nullable=0)
+    current_state_timestamp: int = int64(default=-1, since=2)
+    members: tuple[MemberMetadata, ...] = array(MemberMetadata, default=())
 
 
 METADATA: dict[int, type[Record]] = {

@@ -202,7 +202,7 @@ _REQUIRED: Any = dataclasses.MISSING
 
 def _field(kind: Kind) -> Any:
     def declare(
-        default: Any = _REQUIRED, *, since: int = 0, until: int | None = None, nullable: int | None = None
+        *, default: Any = _REQUIRED, since: int = 0, until: int | None = None, nullable: int | None = None
     ) -> Any:
         return dataclasses.field(default=default, metadata={"spec": Spec(kind, since, until, nullable)})
 
@@ -213,8 +213,8 @@ int8, int16, int32, int64 = (_field(Number(form)) for form in (">b", ">h", ">i",
 string, blob, uuid = _field(Text(">h")), _field(Blob(">i")), _field(Id())
 
 
-def array(of: type[Record] | Kind, default: Any = ()) -> Any:
-    return _field(Array(Struct(of) if isinstance(of, type) else of))(default)
+def array(of: type[Record] | Kind, *, default: Any = _REQUIRED) -> Any:
+    return _field(Array(Struct(of) if isinstance(of, type) else of))(default=default)
 
 
 INT32 = Number(">i")
