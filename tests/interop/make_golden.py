@@ -17,9 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from real_kafka import HERE, Kafka, Oracle, b64, brief
+from real_kafka import GOLDEN, Kafka, Oracle, b64, brief
 
-GOLDEN = HERE.parent / "golden"
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 T0 = 1_700_000_000_000  # ms; fixed, so that retention is off in every topic
 KEEP = {"retention.ms": "-1"}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+GOLDEN = HERE.parent / "golden"
 BUILD = HERE.parent.parent / "build" / "interop"
 LOGGING = [
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
