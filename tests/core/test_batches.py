@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -48,7 +49,8 @@ def test_what_was_built_is_read_back(batch):
     assert (parsed.base_offset, parsed.last_offset, parsed.leader_epoch) == (0, 2, 0)
     assert (parsed.base_timestamp, parsed.max_timestamp) == (1_000, 1_700)
     assert (parsed.producer_id, parsed.producer_epoch, parsed.base_sequence) == (-1, -1, -1)
-    assert (parsed.codec, parsed.is_control, parsed.is_transactional, parsed.is_append_time) == (0, False, False, False)
+    assert parsed.codec == 0
+    assert [parsed.is_control, parsed.is_transactional, parsed.is_append_time] == [False] * 3
 
 
 def test_attributes_and_the_producer_are_carried():
@@ -108,7 +110,8 @@ def test_a_batch_is_not_made_by_hand():
 
 
 def test_a_batch_tells_what_it_is(batch):
-    assert repr(_core.parse_batch(batch)) == f"<batch of offsets 0 to 2: 3 records, uncompressed, {len(batch)} bytes at 0>"
+    told = f"<batch of offsets 0 to 2: 3 records, uncompressed, {len(batch)} bytes at 0>"
+    assert repr(_core.parse_batch(batch)) == told
 
 
 # --- damage ----------------------------------------------------------------------
@@ -135,10 +138,8 @@ def test_every_flip_is_found_or_lies_in_base_offset_or_leader_epoch(batch):
 def test_a_flip_under_an_unchecked_crc_does_no_harm(batch):
     for bit in range(8 * len(batch)):
         data = flipped(batch, bit)
-        try:
+        with contextlib.suppress(CorruptBatch, InvalidRecord):
             _core.records_of(data, _core.parse_batch(data, check_crc=False))
-        except (CorruptBatch, InvalidRecord):
-            pass
 
 
 def test_damage_is_said_in_words(batch):
@@ -189,7 +190,8 @@ def test_stamping_assigns_offsets_in_order(batch):
     data = batch + batch
     assert _core.stamp(data, 100, 7) == 106
     first, second = _core.walk_batches(data)
-    assert (first.base_offset, first.last_offset, second.base_offset, second.last_offset) == (100, 102, 103, 105)
+    assert (first.base_offset, first.last_offset) == (100, 102)
+    assert (second.base_offset, second.last_offset) == (103, 105)
     assert (first.leader_epoch, second.leader_epoch) == (7, 7)
 
 
@@ -276,7 +278,11 @@ def test_a_batch_over_two_gibibytes_is_refused():
 # --- Kafka's own bytes -----------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: "-".join((path.parts[-4], path.parts[-2], path.stem[-3:])))
+def short(path: Path) -> str:
+    return "-".join((path.parts[-4], path.parts[-2], path.stem[-3:]))
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=short)
 def test_batches_written_by_kafka_are_valid(path):
     data = path.read_bytes()
     for batch in _core.walk_batches(data):

@@ -37,9 +37,7 @@ def result_type(words: str) -> str:
 
 
 def signatures(found: re.Pattern[str], text: str) -> dict[str, tuple[str, list[str]]]:
-    return {
-        name: (result_type(result), parameter_types(parameters)) for result, name, parameters in found.findall(text)
-    }
+    return {name: (result_type(words), parameter_types(inner)) for words, name, inner in found.findall(text)}
 
 
 def functions_of(header: str) -> dict[str, tuple[str, list[str]]]:
