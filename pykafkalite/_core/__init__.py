@@ -21,6 +21,7 @@ from pykafkalite._core.batches import (
     stamp,
     walk_batches,
 )
+from pykafkalite._core.segment import Mapping, Segment
 
 __all__ = [
     "ATTR_CODEC",
@@ -30,6 +31,8 @@ __all__ = [
     "ATTR_TRANSACTIONAL",
     "BATCH_HEADER",
     "Batch",
+    "Mapping",
+    "Segment",
     "build_batch",
     "check_records",
     "crc32c",

@@ -214,7 +214,7 @@ def record_batch_schema(columns: Sequence[str]) -> pa.Schema: ...
 
 @final
 class Mapping:
-    """Read-only mapping of a file at a fixed capacity; exports only [0:published end] slices on request."""
+    """Read-only mapping of a file at a fixed capacity; gives only what was published.  It lives as long as a view of it."""
     capacity: int
     address: int
     def slice(self, start: int, end: int) -> memoryview: ...
@@ -223,35 +223,43 @@ class Mapping:
 class Segment:
     """One .log with its .index and .timeindex.  Threads: one appender (the caller locks), any number of readers."""
 
-    @classmethod
-    def create(cls, directory: str, base_offset: int, *, segment_bytes: int, index_bytes: int, index_interval: int, preallocate: bool = False) -> "Segment": ...
-    @classmethod
-    def open(cls, directory: str, base_offset: int, *, segment_bytes: int, index_bytes: int, index_interval: int, end: int, writable: bool, mapped: bool = True) -> "Segment":
-        """`end`: bytes of the .log known to be whole batches (the published end); nothing behind it is looked at."""
-    path: str
+    @staticmethod
+    def create(directory: str, base_offset: int, *, segment_bytes: int, index_bytes: int, index_interval: int, preallocate: bool = False) -> "Segment":
+        """The .log must not exist.  StorageError, DiskFull, and then none of the three files."""
+    @staticmethod
+    def open(directory: str, base_offset: int, *, segment_bytes: int, index_bytes: int, index_interval: int, end: int, writable: bool, mapped: bool = True) -> "Segment":
+        """`end`: bytes of the .log known to be whole batches (the published end); nothing behind it is looked at.
+        mapped=False reads by pread (files that another kind of writer may be shortening) and keeps one descriptor;
+        a mapped segment that is not writable keeps none.  CorruptBatch when the file is shorter than `end`."""
+    path: str                  # of the .log
     base_offset: int
+    mapping: Mapping | None
+    # What the batches come to; found by the indexes on first use:
     end: int                   # position after the last appended batch
     next_offset: int
     max_timestamp: int         # largest so far, -1 none
-    max_timestamp_offset: int
-    rolling_timestamp: int     # of the first batch's max timestamp (segment.ms counts from it); -1 none
-    def append(self, batches: Buffer, last_offset: int, max_timestamp: int, max_timestamp_offset: int) -> int:
-        """pwritev of whole stamped batches, index upkeep per batch; returns the position.  An OSError leaves `end` as it
-        was (a short write is finished or cut back)."""
+    max_timestamp_offset: int  # last offset of the first batch that has it, -1 none
+    rolling_timestamp: int     # max timestamp of the first batch (segment.ms counts from it); -1 none
+    def append(self, batches: Buffer) -> int:
+        """Writes whole stamped batches at `end`, index upkeep per batch; returns the position.  Everything the indexes need is
+        read from the headers.  ValueError: not whole batches in increasing offsets from next_offset on.  BufferError: no room.
+        StorageError (DiskFull): `end` is as it was, the next append overwrites."""
     def fits(self, size: int, last_offset: int) -> bool:
         """False when Kafka would roll: size, index full, or relative offset over int32."""
     def lookup(self, offset: int) -> int:
         """Position of the batch that holds `offset`, or of the first one after it; `end` when there is none.  Believes an index
-        entry only when the batch there confirms it."""
-    def lookup_timestamp(self, timestamp: int) -> tuple[int, int] | None:
-        """Position to walk from for the first record with that timestamp or later (time index, then batch headers)."""
+        entry only when the batch there confirms it.  Where a bad batch may have held the offset: the bad batch's position."""
+    def lookup_timestamp(self, timestamp: int, start: int = 0) -> tuple[int, int] | None:
+        """(position, base offset) of the first batch from position `start` on with a record of that timestamp (ms) or later."""
     def advance(self, end: int) -> None: """A reader learns of a new published end."""
-    def span(self, start: int, max_bytes: int, until: int) -> tuple[Any, int, int]:
-        """(owner, start, end) in owner's coordinates of whole batches from file position `start`, at least one batch, not past `until`."""
+    def span(self, start: int, max_bytes: int, until: int) -> tuple[Buffer, int, int]:
+        """(owner, start, end) in owner's coordinates of whole batches from file position `start`, at least one batch, not past
+        `until`.  The owner covers the span only: a view into the mapping, or bytes."""
     def recover(self, start: int, leader_epoch_seen: Callable[[int, int], None] | None = None) -> "Recovery": ...
     def sync(self) -> None: """fdatasync of the .log; OSError."""
     def flush_indexes(self, sync: bool = False) -> None: ...
-    def seal(self) -> None: """Roll or clean close: last time index entry, indexes trimmed, preallocated tail cut."""
+    def seal(self) -> None: """Roll or clean close: last time index entry, indexes written, preallocated tail cut."""
+    def truncate(self, end: int) -> None: """Only for a tail that was never published: others may have the rest mapped."""
     def close(self) -> None: """Closes descriptors; the map lives as long as its views."""
 
 @final
