@@ -10,7 +10,9 @@ from pykafkalite._core import Segment, build_batch, stamp
 LIMITS = {"segment_bytes": 1 << 20, "index_bytes": 10 << 20, "index_interval": 4096}
 
 
-def batch(offset: int, *, records: int = 1, timestamp: int = 1_000, size: int = 100, epoch: int = 0) -> bytearray:
+def batch(
+    offset: int, *, records: int = 1, timestamp: int = 1_000, size: int = 100, epoch: int = 0
+) -> bytearray:
     """A stamped batch of `records` records whose values make up about `size` bytes, at times timestamp, +1, ..."""
     data = build_batch([(bytes(size // records), None, None, timestamp + i) for i in range(records)])
     stamp(data, offset, epoch)
@@ -21,7 +23,9 @@ def create(directory: Path, base_offset: int = 0, **changes: int) -> Segment:
     return Segment.create(str(directory), base_offset, **{**LIMITS, **changes})
 
 
-def reopen(directory: Path, end: int, *, writable: bool = False, mapped: bool = True, base_offset: int = 0) -> Segment:
+def reopen(
+    directory: Path, end: int, *, writable: bool = False, mapped: bool = True, base_offset: int = 0
+) -> Segment:
     return Segment.open(str(directory), base_offset, end=end, writable=writable, mapped=mapped, **LIMITS)
 
 
@@ -30,7 +34,9 @@ def fill(segment: Segment, count: int, *, size: int = 1_000, step: int = 10) -> 
     placed = []
     for i in range(count):
         offset = segment.next_offset
-        placed.append((offset, segment.append(batch(offset, records=2, size=size, timestamp=1_000 + i * step))))
+        placed.append(
+            (offset, segment.append(batch(offset, records=2, size=size, timestamp=1_000 + i * step)))
+        )
     return placed
 
 

@@ -4,11 +4,10 @@ import random
 from pathlib import Path
 
 import pytest
+from segment_verbs import batch, create, fill, index_of, reopen, time_index_of
 
 from pykafkalite._core import Segment, parse_batch, walk_batches
 from pykafkalite.errors import Closed, CorruptBatch, ReadOnly, StorageError
-
-from segment_verbs import batch, create, fill, index_of, reopen, time_index_of
 
 
 def test_what_was_appended_lies_in_the_file_byte_for_byte(tmp_path):
@@ -32,7 +31,7 @@ def test_a_segment_is_named_after_its_first_offset(tmp_path):
 
 def test_an_existing_log_is_never_created_again(tmp_path):
     create(tmp_path).append(batch(0))
-    with pytest.raises(StorageError, match="cannot create .*File exists"):
+    with pytest.raises(StorageError, match=r"cannot create .*File exists"):
         create(tmp_path)
     assert reopen(tmp_path, 60).path
 
@@ -44,7 +43,9 @@ def test_several_batches_are_one_append(tmp_path):
     assert [b.base_offset for b in walk_batches(segment.span(0, 1 << 20, segment.end)[0])] == [0, 2, 7]
 
 
-@pytest.mark.parametrize("data", [b"x", bytes(batch(0))[:-1], bytes(100), bytes(batch(0)) + b"\0", bytes(batch(2))])
+@pytest.mark.parametrize(
+    "data", [b"x", bytes(batch(0))[:-1], bytes(100), bytes(batch(0)) + b"\0", bytes(batch(2))]
+)
 def test_what_is_not_whole_batches_in_order_is_refused_and_changes_nothing(tmp_path, data):
     segment = create(tmp_path)
     segment.append(batch(0, records=3))
@@ -170,7 +171,9 @@ def test_a_reader_sees_what_it_was_told_of_and_no_more(tmp_path):
 def test_a_reader_that_knew_a_smaller_segment_bytes_maps_what_grew_beyond(tmp_path):
     segment = create(tmp_path, segment_bytes=1 << 20)
     segment.append(batch(0))
-    reader = Segment.open(str(tmp_path), 0, segment_bytes=4096, index_bytes=4096, index_interval=4096, end=0, writable=False)
+    reader = Segment.open(
+        str(tmp_path), 0, segment_bytes=4096, index_bytes=4096, index_interval=4096, end=0, writable=False
+    )
     old = reader.mapping
     fill(segment, 20)
     reader.advance(segment.end)
@@ -188,7 +191,9 @@ def test_appends_go_on_after_reopening(tmp_path):
     fill(again, 20)
     assert again.next_offset == 80
     again.seal()
-    assert all(again.lookup(b.last_offset) == b.position for b in walk_batches(again.span(0, 1 << 20, again.end)[0]))
+    assert all(
+        again.lookup(b.last_offset) == b.position for b in walk_batches(again.span(0, 1 << 20, again.end)[0])
+    )
 
 
 def test_a_reader_holds_no_descriptor(tmp_path):
@@ -216,7 +221,7 @@ def test_a_file_shortened_by_someone_else_is_a_shorter_span(tmp_path):
 def test_a_file_shorter_than_what_was_published_is_not_opened(tmp_path):
     segment = create(tmp_path)
     segment.append(batch(0))
-    with pytest.raises(CorruptBatch, match="cannot open .* to byte"):
+    with pytest.raises(CorruptBatch, match=r"cannot open .* to byte"):
         reopen(tmp_path, segment.end + 1)
 
 
@@ -229,7 +234,12 @@ def test_use_after_close_and_writes_by_readers_say_so(tmp_path):
             write()
     segment.close()
     segment.close()
-    for use in (lambda: segment.append(batch(1)), lambda: segment.lookup(0), lambda: segment.span(0, 1, 1), segment.sync):
+    for use in (
+        lambda: segment.append(batch(1)),
+        lambda: segment.lookup(0),
+        lambda: segment.span(0, 1, 1),
+        segment.sync,
+    ):
         with pytest.raises(Closed):
             use()
 
@@ -270,7 +280,9 @@ def test_random_appends_and_lookups_agree_with_a_plain_list(tmp_path):
     model = []
     for _ in range(300):
         offset = segment.next_offset + rng.choice([0, 0, 0, 1, 50])
-        data = batch(offset, records=rng.randint(1, 5), size=rng.randint(5, 2_000), timestamp=rng.randint(0, 10_000))
+        data = batch(
+            offset, records=rng.randint(1, 5), size=rng.randint(5, 2_000), timestamp=rng.randint(0, 10_000)
+        )
         position = segment.append(data)
         model.append((parse_batch(data), position))
         offset = rng.randint(0, segment.next_offset)
