@@ -21,7 +21,10 @@ from pykafkalite._core.batches import (
     stamp,
     walk_batches,
 )
-from pykafkalite._core.segment import Mapping, Segment
+from pykafkalite._core.columns import Columns, Encoded, Rows, murmur2, partition_for_key
+from pykafkalite._core.memory import Block
+from pykafkalite._core.messages import Message
+from pykafkalite._core.reader import ColumnReader, record_batch_schema
 
 __all__ = [
     "ATTR_CODEC",
@@ -31,13 +34,20 @@ __all__ = [
     "ATTR_TRANSACTIONAL",
     "BATCH_HEADER",
     "Batch",
-    "Mapping",
-    "Segment",
+    "Block",
+    "ColumnReader",
+    "Columns",
+    "Encoded",
+    "Message",
+    "Rows",
     "build_batch",
     "check_records",
     "crc32c",
     "crc32c_kind",
+    "murmur2",
     "parse_batch",
+    "partition_for_key",
+    "record_batch_schema",
     "records_of",
     "seal_compressed",
     "stamp",
