@@ -25,6 +25,7 @@ from pykafkalite._core.columns import Columns, Encoded, Rows, murmur2, partition
 from pykafkalite._core.memory import Block
 from pykafkalite._core.messages import Message
 from pykafkalite._core.reader import ColumnReader, record_batch_schema
+from pykafkalite._core.segment import Mapping, Segment
 
 __all__ = [
     "ATTR_CODEC",
@@ -38,8 +39,10 @@ __all__ = [
     "ColumnReader",
     "Columns",
     "Encoded",
+    "Mapping",
     "Message",
     "Rows",
+    "Segment",
     "build_batch",
     "check_records",
     "crc32c",

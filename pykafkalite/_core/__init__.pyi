@@ -22,8 +22,12 @@ ATTR_TRANSACTIONAL: Final[int]
 ATTR_CONTROL: Final[int]
 ATTR_DELETE_HORIZON: Final[int]
 
-def crc32c(data: Buffer, crc: int = 0) -> int: ...
-def crc32c_kind() -> str: ...
+def crc32c(data: Buffer, crc: int = 0) -> int:
+    """CRC-32C of `data`; `crc` is 0 or the result for the bytes before."""
+
+def crc32c_kind() -> str:
+    """The way crc32c takes on this machine: sse4.2, armv8 or table."""
+
 def murmur2(data: Buffer) -> int: ...
 def partition_for_key(key: Buffer, partitions: int) -> int:
     """Java's default partitioner: toPositive(murmur2(key)) % partitions."""
@@ -32,23 +36,36 @@ def partition_for_key(key: Buffer, partitions: int) -> int:
 
 @final
 class Batch:
-    """A parsed batch header (batch.h): plain numbers, nothing borrowed."""
+    """A parsed batch header (batch.h): plain numbers, nothing borrowed; made by parse_batch and walk_batches."""
 
-    position: int          # of the batch in the buffer that was walked, bytes
-    size: int              # bytes, header included
-    base_offset: int
-    last_offset: int
-    base_timestamp: int
-    max_timestamp: int
-    producer_id: int
-    producer_epoch: int
-    base_sequence: int
-    leader_epoch: int
-    count: int
-    crc: int
-    attributes: int
     @property
-    def codec(self) -> int: ...        # 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd
+    def position(self) -> int: ...  # of the batch in the buffer that was walked, bytes
+    @property
+    def size(self) -> int: ...  # bytes, header included
+    @property
+    def base_offset(self) -> int: ...
+    @property
+    def last_offset(self) -> int: ...
+    @property
+    def base_timestamp(self) -> int: ...
+    @property
+    def max_timestamp(self) -> int: ...
+    @property
+    def producer_id(self) -> int: ...
+    @property
+    def producer_epoch(self) -> int: ...
+    @property
+    def base_sequence(self) -> int: ...
+    @property
+    def leader_epoch(self) -> int: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def crc(self) -> int: ...
+    @property
+    def attributes(self) -> int: ...
+    @property
+    def codec(self) -> int: ...  # 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd
     @property
     def is_control(self) -> bool: ...
     @property
@@ -58,31 +75,45 @@ class Batch:
 
 def parse_batch(data: Buffer, position: int = 0, *, check_crc: bool = True) -> Batch:
     """The batch at `position`.  Raises CorruptBatch (with .position) for anything
-    that is not one whole valid batch, EOFError when nothing is left there."""
+    that is not one whole valid batch, EOFError when nothing is left there, ValueError outside the data."""
 
-def walk_batches(data: Buffer, start: int = 0, end: int | None = None, *, check_crc: bool = True) -> list[Batch]:
+def walk_batches(
+    data: Buffer, start: int = 0, end: int | None = None, *, check_crc: bool = True
+) -> list[Batch]:
     """All whole batches in data[start:end].  Raises CorruptBatch at the first that is not one."""
 
-def check_records(data: Buffer, batch: Batch, records: Buffer | None = None, *, dense: bool = True) -> tuple[int, int, int, int]:
+def check_records(
+    data: Buffer, batch: Batch, records: Buffer | None = None, *, dense: bool = True
+) -> tuple[int, int, int, int]:
     """Walks the records (`records`: their decompressed bytes, else the batch's own).
-    (min_timestamp, max_timestamp, offset of max_timestamp, records with headers); CorruptBatch."""
+    (min_timestamp, max_timestamp, offset of max_timestamp, records with headers), -1 each without records;
+    CorruptBatch, or InvalidRecord for compressed records.  `dense`: no gaps, as a producer sends them."""
 
-def records_of(data: Buffer, batch: Batch, records: Buffer | None = None) -> list[tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]]:
-    """[(offset, timestamp, key, value, headers)]: for stored records (metadata, offsets), dump; not a hot path."""
+StoredRecord = tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]
+
+def records_of(data: Buffer, batch: Batch, records: Buffer | None = None) -> list[StoredRecord]:
+    """[(offset, timestamp, key, value, headers)], copied: for stored records (metadata, offsets) and dump;
+    not a hot path.  Bytes of a header key that are not UTF-8 become U+FFFD, as in Java."""
 
 def stamp(data: Buffer, base_offset: int, leader_epoch: int, append_time: int | None = None) -> int:
     """Assigns offsets to all batches in `data` (writable) in order; returns the next offset.
-    With append_time (ms) also sets log-append time and the CRC anew.  Structure is checked, not the CRC."""
+    With append_time (ms) also sets log-append time and the CRC anew.  Structure is checked, not the CRC;
+    CorruptBatch or ValueError leave all of `data` as it was."""
+
+# key, value, headers, timestamp (ms)
+Row = tuple[Buffer | None, Buffer | None, Headers | None, int]
 
 def build_batch(
-    records: Sequence[tuple[Buffer | None, Buffer | None, Headers | None, int]],   # key, value, headers, timestamp (ms)
+    records: Sequence[Row],
     *,
     attributes: int = 0,
     producer_id: int = -1,
     producer_epoch: int = -1,
     base_sequence: int = -1,
 ) -> bytearray:
-    """One sealed batch at base offset 0: for single appends, stored records, control batches."""
+    """One sealed batch at base offset 0: for single appends, stored records, control batches.
+    `attributes`: the transactional and control bits.  ValueError without records, InvalidRecord for a timestamp
+    below -1, MessageTooLarge past 2 GiB."""
 
 def seal_compressed(batch: Buffer, payload: Buffer, codec: int) -> bytearray:
     """`batch` (sealed, uncompressed) with its records replaced by `payload`, the codec set, CRC anew."""
@@ -183,7 +214,7 @@ def record_batch_schema(columns: Sequence[str]) -> pa.Schema: ...
 
 @final
 class Mapping:
-    """Read-only mapping of a file at a fixed capacity; exports only [0:published end] slices on request."""
+    """Read-only mapping of a file at a fixed capacity; gives only what was published.  It lives as long as a view of it."""
     capacity: int
     address: int
     def slice(self, start: int, end: int) -> memoryview: ...
@@ -192,35 +223,43 @@ class Mapping:
 class Segment:
     """One .log with its .index and .timeindex.  Threads: one appender (the caller locks), any number of readers."""
 
-    @classmethod
-    def create(cls, directory: str, base_offset: int, *, segment_bytes: int, index_bytes: int, index_interval: int, preallocate: bool = False) -> "Segment": ...
-    @classmethod
-    def open(cls, directory: str, base_offset: int, *, segment_bytes: int, index_bytes: int, index_interval: int, end: int, writable: bool, mapped: bool = True) -> "Segment":
-        """`end`: bytes of the .log known to be whole batches (the published end); nothing behind it is looked at."""
-    path: str
+    @staticmethod
+    def create(directory: str, base_offset: int, *, segment_bytes: int, index_bytes: int, index_interval: int, preallocate: bool = False) -> "Segment":
+        """The .log must not exist.  StorageError, DiskFull, and then none of the three files."""
+    @staticmethod
+    def open(directory: str, base_offset: int, *, segment_bytes: int, index_bytes: int, index_interval: int, end: int, writable: bool, mapped: bool = True) -> "Segment":
+        """`end`: bytes of the .log known to be whole batches (the published end); nothing behind it is looked at.
+        mapped=False reads by pread (files that another kind of writer may be shortening) and keeps one descriptor;
+        a mapped segment that is not writable keeps none.  CorruptBatch when the file is shorter than `end`."""
+    path: str                  # of the .log
     base_offset: int
+    mapping: Mapping | None
+    # What the batches come to; found by the indexes on first use:
     end: int                   # position after the last appended batch
     next_offset: int
     max_timestamp: int         # largest so far, -1 none
-    max_timestamp_offset: int
-    rolling_timestamp: int     # of the first batch's max timestamp (segment.ms counts from it); -1 none
-    def append(self, batches: Buffer, last_offset: int, max_timestamp: int, max_timestamp_offset: int) -> int:
-        """pwritev of whole stamped batches, index upkeep per batch; returns the position.  An OSError leaves `end` as it
-        was (a short write is finished or cut back)."""
+    max_timestamp_offset: int  # last offset of the first batch that has it, -1 none
+    rolling_timestamp: int     # max timestamp of the first batch (segment.ms counts from it); -1 none
+    def append(self, batches: Buffer) -> int:
+        """Writes whole stamped batches at `end`, index upkeep per batch; returns the position.  Everything the indexes need is
+        read from the headers.  ValueError: not whole batches in increasing offsets from next_offset on.  BufferError: no room.
+        StorageError (DiskFull): `end` is as it was, the next append overwrites."""
     def fits(self, size: int, last_offset: int) -> bool:
         """False when Kafka would roll: size, index full, or relative offset over int32."""
     def lookup(self, offset: int) -> int:
         """Position of the batch that holds `offset`, or of the first one after it; `end` when there is none.  Believes an index
-        entry only when the batch there confirms it."""
-    def lookup_timestamp(self, timestamp: int) -> tuple[int, int] | None:
-        """Position to walk from for the first record with that timestamp or later (time index, then batch headers)."""
+        entry only when the batch there confirms it.  Where a bad batch may have held the offset: the bad batch's position."""
+    def lookup_timestamp(self, timestamp: int, start: int = 0) -> tuple[int, int] | None:
+        """(position, base offset) of the first batch from position `start` on with a record of that timestamp (ms) or later."""
     def advance(self, end: int) -> None: """A reader learns of a new published end."""
-    def span(self, start: int, max_bytes: int, until: int) -> tuple[Any, int, int]:
-        """(owner, start, end) in owner's coordinates of whole batches from file position `start`, at least one batch, not past `until`."""
+    def span(self, start: int, max_bytes: int, until: int) -> tuple[Buffer, int, int]:
+        """(owner, start, end) in owner's coordinates of whole batches from file position `start`, at least one batch, not past
+        `until`.  The owner covers the span only: a view into the mapping, or bytes."""
     def recover(self, start: int, leader_epoch_seen: Callable[[int, int], None] | None = None) -> "Recovery": ...
     def sync(self) -> None: """fdatasync of the .log; OSError."""
     def flush_indexes(self, sync: bool = False) -> None: ...
-    def seal(self) -> None: """Roll or clean close: last time index entry, indexes trimmed, preallocated tail cut."""
+    def seal(self) -> None: """Roll or clean close: last time index entry, indexes written, preallocated tail cut."""
+    def truncate(self, end: int) -> None: """Only for a tail that was never published: others may have the rest mapped."""
     def close(self) -> None: """Closes descriptors; the map lives as long as its views."""
 
 @final

@@ -1,0 +1,190 @@
+/* Finding batches: index, proof, walk.  The contract: pkl/lookup.h. */
+#include "pkl/lookup.h"
+
+static bool confirmed(const pkl_source *source, pkl_index_entry e,
+                      int64_t end) {
+  pkl_batch b;
+  if (e.value <= 0) return false;
+  return pkl_source_batch(source, e.value, end, &b) == PKL_OK &&
+         b.last_offset == e.key;
+}
+
+void pkl_prove_entry(pkl_index_reader *reader, const pkl_source *source,
+                     int64_t end, int64_t *slot, pkl_index_entry *entry) {
+  for (int i = 0; i < PKL_INDEX_TRIES && *slot >= 0; i++, --*slot) {
+    if (pkl_index_get(reader, *slot, entry) && confirmed(source, *entry, end))
+      return;
+  }
+  *slot = -1;
+}
+
+pkl_status pkl_next_valid(const pkl_source *source, int64_t position,
+                          int64_t end, int64_t first_offset, pkl_batch *batch,
+                          int64_t *found) {
+  pkl_window window;
+  pkl_status status = pkl_window_init(&window, *source, end);
+  if (status) return status;
+  *found = position + 1;
+  do {
+    status = pkl_window_scan(&window, found, first_offset, end, batch);
+  } while (status == PKL_FULL);
+  pkl_window_free(&window);
+  return status;
+}
+
+static bool bad_crc(const pkl_source *source, int64_t position, int64_t end) {
+  pkl_window window;
+  pkl_batch b;
+  if (pkl_window_init(&window, *source, end)) return false;
+  pkl_status status = pkl_window_batch(&window, position, &b);
+  pkl_window_free(&window);
+  return status != PKL_OK;
+}
+
+/* A flipped bit in the last offset of a batch: the next one contradicts it. */
+static bool contradicted(const pkl_source *source, const pkl_batch *b,
+                         int64_t position, int64_t end) {
+  pkl_batch next;
+  pkl_status status =
+      pkl_source_batch(source, position + (int64_t)b->size, end, &next);
+  if (status == PKL_END) return false;
+  return (status || next.base_offset <= b->last_offset) &&
+         bad_crc(source, position, end);
+}
+
+pkl_status pkl_walk_to(const pkl_source *source, int64_t start, int64_t end,
+                       int64_t offset, int64_t *position) {
+  int64_t at = start, before = -1, expected = 0;
+  for (;;) {
+    pkl_batch b;
+    pkl_status status = pkl_source_batch(source, at, end, &b);
+    if (status == PKL_SYSTEM) return status;
+    *position = at;
+    if (status == PKL_END) return PKL_OK;
+    bool bad = status || b.base_offset < expected;
+    if (!bad && b.last_offset >= offset) {
+      /* In a gap, the batch before may have lost its last offsets. */
+      if (b.base_offset > offset && before >= 0 &&
+          bad_crc(source, before, end)) {
+        *position = before;
+        return PKL_OK;
+      }
+      bad = contradicted(source, &b, at, end);
+      if (!bad) return PKL_OK;
+    }
+    if (bad) {
+      pkl_batch next;
+      int64_t found;
+      status = pkl_next_valid(source, at, end, expected, &next, &found);
+      if (status == PKL_SYSTEM || status == PKL_NO_MEMORY) return status;
+      if (status || next.base_offset > offset) return PKL_OK;
+      before = -1;
+      at = found;
+    } else {
+      before = at;
+      expected = b.last_offset + 1;
+      at += (int64_t)b.size;
+    }
+  }
+}
+
+pkl_status pkl_segment_lookup(pkl_segment *s, pkl_source source, int64_t offset,
+                              int64_t *position) {
+  int64_t end = pkl_segment_end(s), start = 0;
+  pkl_index_entry entry;
+  pthread_mutex_lock(&s->lock);
+  bool waiting = pkl_index_search_tail(&s->offsets, offset, &entry);
+  pkl_index file = s->offsets;
+  pthread_mutex_unlock(&s->lock);
+
+  if (waiting && confirmed(&source, entry, end)) {
+    start = entry.value;
+  } else if (offset > s->base_offset) {
+    pkl_index_reader reader;
+    pkl_index_reader_open(&reader, &file);
+    int64_t slot = pkl_index_search(&reader, offset);
+    pkl_prove_entry(&reader, &source, end, &slot, &entry);
+    if (slot >= 0) start = entry.value;
+    pkl_index_reader_close(&reader);
+  }
+  return pkl_walk_to(&source, start, end, offset, position);
+}
+
+/* Where the batch lies that a time index entry speaks of; -1 when it denies it. */
+static int64_t proven_time(pkl_segment *s, pkl_source source, int64_t end,
+                           pkl_index_entry e) {
+  pkl_batch b;
+  int64_t position;
+  if (pkl_segment_lookup(s, source, e.value, &position) ||
+      pkl_source_batch(&source, position, end, &b))
+    return -1;
+  return b.last_offset == e.value && b.max_timestamp == e.key ? position : -1;
+}
+
+static int64_t start_for_timestamp(pkl_segment *s, pkl_source source,
+                                   int64_t end, int64_t timestamp) {
+  pkl_index_entry e;
+  pthread_mutex_lock(&s->lock);
+  bool waiting = pkl_index_search_tail(&s->times, timestamp, &e);
+  pkl_index file = s->times;
+  pthread_mutex_unlock(&s->lock);
+
+  int64_t start = waiting ? proven_time(s, source, end, e) : -1;
+  if (start >= 0) return start;
+  pkl_index_reader reader;
+  pkl_index_reader_open(&reader, &file);
+  int64_t slot = pkl_index_search(&reader, timestamp);
+  for (int i = 0; i < PKL_INDEX_TRIES && slot >= 0 && start < 0; i++, slot--) {
+    if (pkl_index_get(&reader, slot, &e))
+      start = proven_time(s, source, end, e);
+  }
+  pkl_index_reader_close(&reader);
+  return start < 0 ? 0 : start;
+}
+
+pkl_status pkl_segment_lookup_timestamp(pkl_segment *s, pkl_source source,
+                                        int64_t timestamp, int64_t from,
+                                        int64_t *position,
+                                        int64_t *base_offset) {
+  int64_t end = pkl_segment_end(s);
+  int64_t at = start_for_timestamp(s, source, end, timestamp);
+  if (at < from) at = from;
+  for (;;) {
+    pkl_batch b;
+    pkl_status status = pkl_source_batch(&source, at, end, &b);
+    if (status == PKL_SYSTEM || status == PKL_END) return status;
+    if (status) {
+      status = pkl_next_valid(&source, at, end, s->base_offset, &b, &at);
+      if (status) return status;
+    }
+    if (b.max_timestamp >= timestamp) {
+      *position = at;
+      *base_offset = b.base_offset;
+      return PKL_OK;
+    }
+    at += (int64_t)b.size;
+  }
+}
+
+pkl_status pkl_segment_span(pkl_segment *s, pkl_source source, int64_t start,
+                            int64_t max_bytes, int64_t until,
+                            int64_t *span_end) {
+  int64_t end = pkl_segment_end(s);
+  if (until > end) until = end;
+  if (start < 0 || start > until) return PKL_INVALID;
+  *span_end = until;
+  if (until - start <= max_bytes) return PKL_OK;
+
+  int64_t limit = start + max_bytes, at = start;
+  for (;;) {
+    pkl_batch b;
+    pkl_status status = pkl_source_batch(&source, at, until, &b);
+    if (status == PKL_SYSTEM) return status;
+    int64_t next = status ? limit : at + (int64_t)b.size;
+    if (next > limit && at > start) break;
+    at = next;
+    if (at >= limit) break;
+  }
+  *span_end = at;
+  return PKL_OK;
+}
