@@ -7,6 +7,7 @@ import fcntl
 import functools
 import hashlib
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -138,12 +139,17 @@ class Kafka:
     def _write_config(self) -> Path:
         broker, controller = free_ports(2)
         self.server = f"127.0.0.1:{broker}"
+        meta = self.data / "meta.properties"
+        node = re.search(
+            r"^node\.id=(\d+)$", meta.read_text() if meta.exists() else "node.id=0", re.MULTILINE
+        )
+        assert node, f"no node.id in {meta}"
         config = {
             "process.roles": "broker,controller",
-            "node.id": 0,
+            "node.id": node[1],
             "listeners": f"PLAINTEXT://{self.server},CONTROLLER://127.0.0.1:{controller}",
             "controller.listener.names": "CONTROLLER",
-            "controller.quorum.voters": f"0@127.0.0.1:{controller}",
+            "controller.quorum.voters": f"{node[1]}@127.0.0.1:{controller}",
             "log.dirs": self.data,
             "auto.create.topics.enable": "false",
             "offsets.topic.num.partitions": 1,
@@ -176,9 +182,13 @@ class Kafka:
         while "Kafka Server started" not in self.log:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                raise KafkaError(f"Kafka did not start:\n{self.log[-4000:]}")
+                raise KafkaError(f"Kafka did not start:\n{self._complaints()}")
             time.sleep(0.02)
         return self
+
+    def _complaints(self) -> str:
+        lines = [it for it in self.log.splitlines() if "ERROR" in it or "FATAL" in it or "Exception:" in it]
+        return "\n".join(dict.fromkeys(lines)) or self.log[-4000:]
 
     def stop(self) -> None:
         """The orderly way: SIGTERM, as a service manager does."""

@@ -5,6 +5,7 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.net.Socket;
 import java.nio.ByteBuffer;
+import java.util.List;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.message.ProduceRequestData;
 import org.apache.kafka.common.message.ProduceRequestData.PartitionProduceData;
@@ -20,7 +21,7 @@ import org.apache.kafka.common.requests.ProduceRequest;
 import org.apache.kafka.common.requests.ProduceResponse;
 import org.apache.kafka.common.requests.RequestHeader;
 
-/** Sends record batches byte for byte, as Kafka's producer would have, had it built them. */
+/** Sends record batches that lie in a log, as Kafka's producer would have sent them. */
 final class RawProducer implements AutoCloseable {
     private static final short VERSION = 12; // The last that names topics; later ones want their ids.
 
@@ -41,11 +42,12 @@ final class RawProducer implements AutoCloseable {
         ByteBuffer bytes = ByteBuffer.allocate(batch.sizeInBytes());
         batch.writeTo(bytes);
         bytes.flip();
+        bytes.putLong(0, 0); // A producer leaves the base offset to the broker; the CRC does not cover it.
         PartitionProduceData partition = new PartitionProduceData()
                 .setIndex(to.partition())
                 .setRecords(MemoryRecords.readableRecords(bytes));
         TopicProduceDataCollection topics = new TopicProduceDataCollection();
-        topics.add(new TopicProduceData().setName(to.topic()).setPartitionData(java.util.List.of(partition)));
+        topics.add(new TopicProduceData().setName(to.topic()).setPartitionData(List.of(partition)));
         ProduceRequestData data = new ProduceRequestData()
                 .setAcks((short) -1)
                 .setTimeoutMs(10_000)
