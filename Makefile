@@ -65,7 +65,7 @@ ifeq ($(CI),true)
 	@missing=; \
 	command -v strace >/dev/null || missing="$$missing strace"; \
 	command -v mvn >/dev/null || missing="$$missing maven"; \
-	command -v java >/dev/null || missing="$$missing openjdk-17-jdk-headless"; \
+	command -v javac >/dev/null || missing="$$missing openjdk-17-jdk-headless"; \
 	test -z "$$missing" || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
 endif
 
