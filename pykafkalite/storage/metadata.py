@@ -118,7 +118,7 @@ class MetadataLog:
         return self._image.leader_epoch
 
     def refresh(self) -> bool:
-        """Follows what the writing process committed since; whether there was anything.  Raises CorruptBatch."""
+        """Follows what the writing process committed since; whether there was any.  Raises CorruptBatch."""
         with self._lock:
             file = self._opened()
             try:
