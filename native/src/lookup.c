@@ -41,15 +41,19 @@ static bool bad_crc(const pkl_source *source, int64_t position, int64_t end) {
   return status != PKL_OK;
 }
 
-/* A flipped bit in the last offset of a batch: the next one contradicts it. */
+/* A flipped bit in the offsets of a batch: the next one, whose offsets are
+ * `expected` or higher, contradicts it.  The checksum covers the last offset but
+ * not the base offset; that one is wrong when the next batch fits without it. */
 static bool contradicted(const pkl_source *source, const pkl_batch *b,
-                         int64_t position, int64_t end) {
+                         int64_t position, int64_t end, int64_t expected) {
   pkl_batch next;
   pkl_status status =
       pkl_source_batch(source, position + (int64_t)b->size, end, &next);
   if (status == PKL_END) return false;
-  return (status || next.base_offset <= b->last_offset) &&
-         bad_crc(source, position, end);
+  if (status == PKL_OK && next.base_offset > b->last_offset) return false;
+  return bad_crc(source, position, end) ||
+         (status == PKL_OK && expected > 0 && b->base_offset > expected &&
+          next.base_offset >= expected);
 }
 
 pkl_status pkl_walk_to(const pkl_source *source, int64_t start, int64_t end,
@@ -69,7 +73,7 @@ pkl_status pkl_walk_to(const pkl_source *source, int64_t start, int64_t end,
         *position = before;
         return PKL_OK;
       }
-      bad = contradicted(source, &b, at, end);
+      bad = contradicted(source, &b, at, end, expected);
       if (!bad) return PKL_OK;
     }
     if (bad) {

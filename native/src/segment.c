@@ -329,23 +329,27 @@ static pkl_status trim(pkl_segment *s, int64_t end) {
   return status;
 }
 
+pkl_status pkl_segment_index_last_time(pkl_segment *s) {
+  pkl_summary *sum = &s->summary;
+  if (sum->max_timestamp <= s->last_time) return PKL_OK;
+  pkl_index_entry last = {sum->max_timestamp, sum->max_timestamp_offset};
+  pkl_status status = pkl_index_append(&s->times, last);
+  if (!status) s->last_time = last.key;
+  return status == PKL_FULL ? PKL_OK : status;
+}
+
 pkl_status pkl_segment_seal(pkl_segment *s) {
   if (!s->writable) return PKL_INVALID;
   pthread_mutex_lock(&s->lock);
-  pkl_summary *sum = &s->summary;
-  if (sum->max_timestamp > s->last_time &&
-      pkl_index_append(&s->times,
-                       (pkl_index_entry){sum->max_timestamp,
-                                         sum->max_timestamp_offset}) == PKL_OK)
-    s->last_time = sum->max_timestamp;
-  pkl_status status = flush_both(s, false);
+  pkl_status status = pkl_segment_index_last_time(s);
+  if (!status) status = flush_both(s, false);
   if (!status) status = trim(s, pkl_segment_end(s));
   pthread_mutex_unlock(&s->lock);
   return status;
 }
 
 pkl_status pkl_segment_truncate(pkl_segment *s, int64_t end) {
-  if (!s->writable || end < 0 || end > pkl_segment_end(s)) return PKL_INVALID;
+  if (!s->writable || end < 0) return PKL_INVALID;
   pthread_mutex_lock(&s->lock);
   pkl_status status = flush_both(s, false);
   if (!status) status = trim(s, end);

@@ -25,7 +25,7 @@ from pykafkalite._core.columns import Columns, Encoded, Rows, murmur2, partition
 from pykafkalite._core.memory import Block
 from pykafkalite._core.messages import Message
 from pykafkalite._core.reader import ColumnReader, record_batch_schema
-from pykafkalite._core.segment import Mapping, Segment
+from pykafkalite._core.segment import Hole, Mapping, Recovery, Segment
 
 __all__ = [
     "ATTR_CODEC",
@@ -39,8 +39,10 @@ __all__ = [
     "ColumnReader",
     "Columns",
     "Encoded",
+    "Hole",
     "Mapping",
     "Message",
+    "Recovery",
     "Rows",
     "Segment",
     "build_batch",

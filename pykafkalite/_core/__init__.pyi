@@ -7,7 +7,7 @@ longer than a few microseconds releases the GIL.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
 from typing_extensions import Buffer
 
@@ -255,22 +255,37 @@ class Segment:
     def span(self, start: int, max_bytes: int, until: int) -> tuple[Buffer, int, int]:
         """(owner, start, end) in owner's coordinates of whole batches from file position `start`, at least one batch, not past
         `until`.  The owner covers the span only: a view into the mapping, or bytes."""
-    def recover(self, start: int, leader_epoch_seen: Callable[[int, int], None] | None = None) -> "Recovery": ...
+    def recover(self, start: int = 0) -> "Recovery":
+        """Walks the whole file from `start` (a batch boundary), checking every CRC.  A writable segment then ends after the
+        last valid batch, holes or not, with index files made anew; nothing is cut (see truncate).  One opened for reading
+        is only checked.  Ctrl-C works, and leaves the segment as its files say."""
     def sync(self) -> None: """fdatasync of the .log; OSError."""
     def flush_indexes(self, sync: bool = False) -> None: ...
     def seal(self) -> None: """Roll or clean close: last time index entry, indexes written, preallocated tail cut."""
     def truncate(self, end: int) -> None: """Only for a tail that was never published: others may have the rest mapped."""
     def close(self) -> None: """Closes descriptors; the map lives as long as its views."""
 
-@final
-class Recovery:
-    """What walking a segment found: every number about whole valid batches."""
-    end: int
-    next_offset: int
-    batches: int
-    bad_position: int          # -1: none; else where the first bad batch lies
-    valid_after: int           # -1: nothing valid after it (a torn tail); else position of the next valid batch
+class Hole(NamedTuple):
+    """Bad bytes with a valid batch after them: they stay, reads raise CorruptBatch."""
+    position: int
+    valid_after: int           # position of the next valid batch
+    next_offset: int           # its base offset
     problem: str
+
+class Recovery(NamedTuple):
+    """What walking a segment found: every number is about whole valid batches."""
+    end: int                   # after the last valid batch, also behind holes
+    next_offset: int
+    batches: int               # from `start` on
+    file_size: int             # over `end`: the rest is a tail, torn or never written
+    holes: list[Hole]
+    epochs: list[tuple[int, int]]   # (leader epoch, start offset), each where it first appears
+    problem: str               # with the tail; "" without one
+    zeros: bool                # the tail is nothing but zeros: preallocated, or lost before it was written
+    @property
+    def bad_position(self) -> int: """Of the first bad bytes; -1 none."""
+    @property
+    def valid_after(self) -> int: """-1: nothing valid after the first bad bytes (a torn tail), or none bad."""
 
 @final
 class Live:

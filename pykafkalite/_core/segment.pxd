@@ -1,6 +1,6 @@
 """The C functions behind a segment's files; contracts are in the headers."""
 
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 
 from pykafkalite._core.native cimport pkl_batch, pkl_status
 
@@ -73,6 +73,34 @@ cdef extern from "pkl/lookup.h" nogil:
                                             int64_t start, int64_t *position, int64_t *base_offset)
     pkl_status pkl_segment_span(pkl_segment *segment, pkl_source source, int64_t start, int64_t max_bytes,
                                 int64_t until, int64_t *span_end)
+
+
+cdef extern from "pkl/recovery.h" nogil:
+    ctypedef struct pkl_hole:
+        int64_t position
+        int64_t valid_after
+        int64_t next_offset
+        pkl_status problem
+
+    ctypedef struct pkl_epoch_start:
+        int64_t start_offset
+        int32_t epoch
+
+    ctypedef struct pkl_recovery:
+        int64_t end
+        int64_t next_offset
+        int64_t batches
+        int64_t file_size
+        pkl_status problem
+        bint zeros
+        pkl_hole *holes
+        int64_t hole_count
+        pkl_epoch_start *epochs
+        int64_t epoch_count
+
+    pkl_status pkl_recovery_begin(pkl_recovery *recovery, pkl_segment *segment, int64_t start)
+    pkl_status pkl_recovery_step(pkl_recovery *recovery, pkl_segment *segment, int64_t budget)
+    void pkl_recovery_free(pkl_recovery *recovery, pkl_segment *segment)
 
 
 cdef class Mapping:

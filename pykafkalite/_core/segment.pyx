@@ -1,21 +1,68 @@
-"""Segments of a log: one .log, its two indexes, and the map that its readers share.
-
-Recovery is in recovery.pyx.
-"""
+"""Segments of a log: one .log, its two indexes, and the map that its readers share."""
 
 cimport cython
 from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.memoryview cimport PyMemoryView_FromObject
 from libc.stdint cimport int64_t, uint8_t
 
 import os
+from typing import NamedTuple
 
 from pykafkalite._core.borrowed cimport Borrowed
 from pykafkalite._core.native cimport PKL_END, PKL_OK, pkl_batch, pkl_status
 from pykafkalite._core.status cimport check
 
+from pykafkalite._core.status import RAISES
 from pykafkalite.errors import Closed, ReadOnly
+
+# Bytes of recovery between two looks at signals: about 10 ms.
+cdef int64_t SLICE = 32 << 20
+
+
+class Hole(NamedTuple):
+    """Bad bytes with a valid batch after them."""
+
+    position: int
+    valid_after: int
+    next_offset: int
+    problem: str
+
+
+class Recovery(NamedTuple):
+    """What walking a segment found; the contract is in __init__.pyi."""
+
+    end: int
+    next_offset: int
+    batches: int
+    file_size: int
+    holes: list[Hole]
+    epochs: list[tuple[int, int]]
+    problem: str
+    zeros: bool
+
+    @property
+    def bad_position(self):
+        if self.holes:
+            return self.holes[0].position
+        return self.end if self.end < self.file_size else -1
+
+    @property
+    def valid_after(self):
+        return self.holes[0].valid_after if self.holes else -1
+
+
+cdef str words(pkl_status status):
+    return "" if status == PKL_OK else RAISES[status][1]
+
+
+cdef object outcome(pkl_recovery *r):
+    cdef int64_t i
+    holes = [Hole(r.holes[i].position, r.holes[i].valid_after, r.holes[i].next_offset, words(r.holes[i].problem))
+             for i in range(r.hole_count)]
+    epochs = [(r.epochs[i].epoch, r.epochs[i].start_offset) for i in range(r.epoch_count)]
+    return Recovery(r.end, r.next_offset, r.batches, r.file_size, holes, epochs, words(r.problem), bool(r.zeros))
 
 
 @cython.final
@@ -342,6 +389,31 @@ cdef class Segment:
         with nogil:
             status = pkl_segment_seal(&self.c)
         check(status, f"cannot seal {self.path}")
+
+    def recover(self, int64_t start=0):
+        """Walks the whole file from `start` (a batch boundary), checking every CRC; returns what was found.
+
+        A writable segment then ends after the last valid batch, with index files made anew (entries before `start`
+        are kept if they prove right); nothing is cut, see `truncate`.  A segment opened for reading is only checked.
+        """
+        cdef pkl_recovery recovery
+        cdef pkl_status status
+        if self.closed:
+            raise Closed(f"{self.path} is closed")
+        try:
+            with nogil:
+                status = pkl_recovery_begin(&recovery, &self.c, start)
+            while status == PKL_OK:
+                with nogil:
+                    status = pkl_recovery_step(&recovery, &self.c, SLICE)
+                PyErr_CheckSignals()
+            if status != PKL_END:
+                check(status, f"cannot recover {self.path} from byte {start}")
+            if self.mapping is not None and self.c.writable:
+                self.mapping.published = recovery.end
+            return outcome(&recovery)
+        finally:
+            pkl_recovery_free(&recovery, &self.c)
 
     def truncate(self, int64_t end):
         """Cuts the file to `end` bytes.  Only for a tail that was never published: others may have the rest mapped."""

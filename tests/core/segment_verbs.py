@@ -13,7 +13,7 @@ LIMITS = {"segment_bytes": 1 << 20, "index_bytes": 10 << 20, "index_interval": 4
 def batch(
     offset: int, *, records: int = 1, timestamp: int = 1_000, size: int = 100, epoch: int = 0
 ) -> bytearray:
-    """A stamped batch of `records` records whose values make up about `size` bytes, at times timestamp, +1, ..."""
+    """A stamped batch whose values make up about `size` bytes, at times timestamp, +1, ..."""
     data = build_batch([(bytes(size // records), None, None, timestamp + i) for i in range(records)])
     stamp(data, offset, epoch)
     return data

@@ -110,6 +110,9 @@ pkl_status pkl_segment_summarize(pkl_segment *segment, pkl_source source,
 void pkl_segment_count_batch(pkl_segment *segment, const pkl_batch *batch,
                              int64_t position);
 
+/* The time index entry that ends a sealed or recovered segment, under the lock. */
+pkl_status pkl_segment_index_last_time(pkl_segment *segment);
+
 pkl_status pkl_segment_flush_indexes(pkl_segment *segment, bool sync);
 
 /* The last time index entry, all entries written, preallocated space behind
