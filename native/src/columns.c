@@ -121,7 +121,7 @@ static pkl_status import_column(const struct ArrowSchema *s,
 
 pkl_status pkl_columns_import(const struct ArrowSchema *schema,
                               const struct ArrowArray *array, pkl_columns *out,
-                              char problem[PKL_PROBLEM]) {
+                              char *problem) {
   memset(out, 0, sizeof *out);
   if (!is(schema->format, "+s") || schema->n_children != array->n_children)
     return wrong(problem, "data", "a record batch (a struct)", schema->format);

@@ -68,12 +68,11 @@ static __attribute__((noinline)) void after_nulls(pkl_view_column *c, int32_t ro
   memset(c->views, 0, (size_t)row * sizeof *c->views);
 }
 
-static __attribute__((noinline)) void put_null(pkl_view_column *c, int32_t row, int32_t capacity) {
-  if (c->nulls < row) {
-    if (c->nulls == 0) memset(c->valid, 0xff, bitmap_size(capacity));
-    clear_bit(c->valid, row);
-    memset(&c->views[row], 0, sizeof *c->views);
-  }
+/* A null after values. */
+static __attribute__((noinline)) void put_null_between(pkl_view_column *c, int32_t row, int32_t capacity) {
+  if (c->nulls == 0) memset(c->valid, 0xff, bitmap_size(capacity));
+  clear_bit(c->valid, row);
+  memset(&c->views[row], 0, sizeof *c->views);
   c->nulls++;
 }
 
@@ -122,8 +121,11 @@ static inline void put_view(pkl_view *view, const uint8_t *at, uint32_t size,
 static inline void put_bytes(pkl_view_column *c, int32_t row, int32_t capacity,
                              const uint8_t *at, int64_t size, uint32_t buffer,
                              const uint8_t *base) {
-  if (unlikely(size < 0)) {
-    put_null(c, row, capacity);
+  if (size < 0) {
+    if (likely(c->nulls == row))
+      c->nulls = row + 1;
+    else
+      put_null_between(c, row, capacity);
     return;
   }
   if (unlikely(c->nulls == row) && row) after_nulls(c, row, capacity);
@@ -195,6 +197,119 @@ static void fall_back(pkl_decoder *d, const mark *m, int32_t dirty) {
   d->limit = m->limit;
 }
 
+/* What a record says of itself, pointers borrowed.  Headers are not walked. */
+typedef struct fields {
+  const uint8_t *key, *value, *headers, *stops;
+  int64_t timestamp, delta, key_size, value_size, header_count;
+} fields;
+
+/* The record at `at`, wherever in the batch it lies. */
+static inline bool read_record(const uint8_t *at, const uint8_t *end,
+                               fields *f) {
+  int64_t length;
+  at = take(at, end, &length);
+  if (!at || length < 1 || length > end - at) return false;
+  f->stops = end = at + length;
+  at = take(at + 1, end, &f->timestamp); /* 1: attributes, unused */
+  if (!at) return false;
+  at = take(at, end, &f->delta);
+  if (!at) return false;
+  at = take(at, end, &f->key_size);
+  if (!at || f->key_size < -1 || f->key_size > end - at) return false;
+  f->key = at;
+  at = take(f->key_size > 0 ? at + f->key_size : at, end, &f->value_size);
+  if (!at || f->value_size < -1 || f->value_size > end - at) return false;
+  f->value = at;
+  at = take(f->value_size > 0 ? at + f->value_size : at, end, &f->header_count);
+  if (!at || f->header_count < 0 || f->header_count > end - at) return false;
+  f->headers = at;
+  return f->header_count > 0 || at == end;
+}
+
+static __attribute__((noinline)) bool read_any_record(const uint8_t *at, const uint8_t *end,
+                                                      fields *f) {
+  return read_record(at, end, f);
+}
+
+/* A varint of one or two bytes, not yet unzigzagged; TOO_LONG for others.
+ * Branches, because a batch's sizes have mostly one length. */
+enum { TOO_LONG = UINT16_MAX };
+
+static inline const uint8_t *take_short(const uint8_t *at, uint32_t *out) {
+  uint32_t low = at[0];
+  if (low < 0x80) {
+    *out = low;
+    return at + 1;
+  }
+  uint32_t high = at[1];
+  *out = high < 0x80 ? (low & 0x7f) | high << 7 : TOO_LONG;
+  return at + 2;
+}
+
+/* A size taken that way: -1 (zigzag 1) for null; -2 for what is neither. */
+static inline int64_t nullable(uint32_t zigzag) {
+  if ((zigzag & 1) == 0) return zigzag >> 1;
+  return zigzag == 1 ? -1 : -2;
+}
+
+/* The usual record: sizes of at most two bytes, no headers, and MARGIN bytes
+ * behind it, so that varints can be read first and judged afterwards: what is
+ * read too far is in the batch all the same.  False: ask read_any_record. */
+enum { MARGIN = 16 };
+
+static inline bool read_usual_record(const uint8_t *at, const uint8_t *end,
+                                     fields *f) {
+  if (unlikely(end - at <= 2 * MARGIN)) return false;
+  uint32_t length, delta, key_size, value_size;
+  at = take_short(at, &length);
+  if (unlikely((length & 1) || (int64_t)(length >> 1) > end - at - MARGIN))
+    return false;
+  const uint8_t *const stops = at + (length >> 1);
+
+  at += 1; /* attributes, unused */
+  if (likely(*at < 0x80)) {
+    f->timestamp = unzigzag(*at++);
+  } else {
+    at = slow_varlong(at, end, &f->timestamp);
+    if (!at) return false;
+  }
+  at = take_short(at, &delta);
+  at = take_short(at, &key_size); /* within `end`: 2 * MARGIN were there */
+  f->key = at;
+  f->key_size = nullable(key_size);
+  if (f->key_size > 0) {
+    if (unlikely(f->key_size > stops - at)) return false;
+    at += f->key_size;
+  }
+  at = take_short(at, &value_size);
+  f->value = at;
+  f->value_size = nullable(value_size);
+  if (likely(f->value_size > 0)) {
+    if (unlikely(f->value_size > stops - at)) return false;
+    at += f->value_size;
+  }
+  /* This also tells a record whose fields reach behind its end. */
+  if (unlikely(at + 1 != stops || *at != 0)) return false;
+  if (unlikely((delta & 1) || f->key_size < -1 || f->value_size < -1))
+    return false;
+  f->delta = delta >> 1;
+  f->header_count = 0;
+  f->stops = stops;
+  return true;
+}
+
+/* The memory of the batches to come is asked for while this one is walked:
+ * their checksums would wait for it (62 MiB: 9.5 instead of 13.9 ns a record).
+ * A prefetch never faults, wherever it points; big records need no help. */
+enum { AHEAD = 128 << 10, LINE = 64, BIG = 4096 };
+
+static inline void prefetch(const uint8_t *at, const uint8_t *stops) {
+  if (stops - at > BIG) return;
+  uintptr_t to = (uintptr_t)stops + AHEAD;
+  for (uintptr_t line = (uintptr_t)at + AHEAD; line < to; line += LINE)
+    __builtin_prefetch((const void *)line, 0, 2);
+}
+
 /* What walk() says besides a pkl_decoded. */
 enum { WALKED = -1 };
 
@@ -216,21 +331,16 @@ static int walk(pkl_decoder *d, const pkl_batch *b, const uint8_t *at,
   int stop = WALKED;
 
   for (int32_t i = 0; i < b->count; i++) {
-    const uint8_t *const record = at;
-    int64_t length, timestamp, delta, key_size, value_size, headers;
-    at = take(at, end, &length);
-    if (unlikely(!at || length < 1 || length > end - at)) goto corrupt;
-    const uint8_t *const stops = at + length;
+    fields f;
+    if (unlikely(!read_usual_record(at, end, &f)) && !read_any_record(at, end, &f))
+      goto corrupt;
+    if (unlikely(f.delta <= previous || f.delta > last_delta)) goto corrupt;
+    previous = f.delta;
+    prefetch(at, f.stops);
 
-    at = take(at + 1, stops, &timestamp); /* 1: attributes, unused */
-    if (unlikely(!at)) goto corrupt;
-    at = take(at, stops, &delta);
-    if (unlikely(!at || delta <= previous || delta > last_delta)) goto corrupt;
-    previous = delta;
-
-    const int64_t offset = b->base_offset + delta;
+    const int64_t offset = b->base_offset + f.delta;
     if (unlikely(offset < first)) {
-      at = stops;
+      at = f.stops;
       continue;
     }
     if (unlikely(offset >= until)) {
@@ -243,29 +353,17 @@ static int walk(pkl_decoder *d, const pkl_batch *b, const uint8_t *at,
       break;
     }
 
-    at = take(at, stops, &key_size);
-    if (unlikely(!at || key_size < -1 || key_size > stops - at)) goto corrupt;
-    const uint8_t *const key = at;
-    at = take(key_size > 0 ? at + key_size : at, stops, &value_size);
-    if (unlikely(!at || value_size < -1 || value_size > stops - at))
-      goto corrupt;
-    const uint8_t *const value = at;
-    at = take(value_size > 0 ? at + value_size : at, stops, &headers);
-    if (unlikely(!at || headers < 0 || headers > stops - at)) goto corrupt;
-
-    if (unlikely(!base)) base = d->base = record;
-    if (keys) put_bytes(&d->key, row, capacity, key, key_size, buffer, base);
+    if (unlikely(!base)) base = d->base = at;
+    if (keys) put_bytes(&d->key, row, capacity, f.key, f.key_size, buffer, base);
     if (values)
-      put_bytes(&d->value, row, capacity, value, value_size, buffer, base);
+      put_bytes(&d->value, row, capacity, f.value, f.value_size, buffer, base);
     if (offsets) offsets[row] = offset;
     if (timestamps) /* unsigned: a hostile delta may wrap around */
-      timestamps[row] =
-          append_time ? b->max_timestamp
-                      : (int64_t)((uint64_t)b->base_timestamp + (uint64_t)timestamp);
-    if (likely(headers == 0)) {
-      if (unlikely(at != stops)) goto corrupt;
-    } else if (d->header_ends) {
-      int ok = put_headers(d, row, at, stops, headers);
+      timestamps[row] = append_time ? b->max_timestamp
+                                    : (int64_t)((uint64_t)b->base_timestamp +
+                                                (uint64_t)f.timestamp);
+    if (unlikely(f.header_count > 0) && d->header_ends) {
+      int ok = put_headers(d, row, f.headers, f.stops, f.header_count);
       if (ok <= 0) {
         fall_back(d, &m, row + 1);
         return ok ? PKL_DECODED_HEADERS : PKL_DECODED_CORRUPT;
@@ -273,10 +371,10 @@ static int walk(pkl_decoder *d, const pkl_batch *b, const uint8_t *at,
     }
     if (d->header_count) d->header_ends[row + 1] = d->header_count;
     row++;
-    at = stops;
-    d->limit = stops;
+    at = f.stops;
   }
   if (stop == WALKED && at != end) goto corrupt;
+  if (row > d->rows) d->limit = at;
   d->rows = row;
   return stop;
 

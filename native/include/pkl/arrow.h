@@ -5,6 +5,7 @@
 #ifndef PKL_ARROW_H
 #define PKL_ARROW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifndef ARROW_C_DATA_INTERFACE
@@ -57,5 +58,10 @@ typedef struct pkl_view {
     } at;
   } u;
 } pkl_view;
+
+/* A bit of a bitmap; in validity bitmaps 1 is valid. */
+static inline bool pkl_bit(const uint8_t *bits, int64_t at) {
+  return bits[at >> 3] >> (at & 7) & 1;
+}
 
 #endif

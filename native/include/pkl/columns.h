@@ -57,19 +57,16 @@ typedef struct pkl_columns {
 enum { PKL_PROBLEM = 200 };
 
 /* Borrows the columns of a struct array.  PKL_INVALID: a column that is unknown,
- * missing, twice there or of another type: `problem` says which, in words. */
+ * missing, twice there or of another type: `problem`, of PKL_PROBLEM bytes, says
+ * which, in words. */
 pkl_status pkl_columns_import(const struct ArrowSchema *schema,
                               const struct ArrowArray *array, pkl_columns *out,
-                              char problem[PKL_PROBLEM]);
+                              char *problem);
 
 /* Row `row`: its bytes and size.  NULL and -1: null.  NULL and -2: the column's
  * own offsets contradict each other. */
 static inline const uint8_t *pkl_bytes_at(const pkl_bytes_column *c,
                                           int64_t row, int64_t *size);
-
-static inline bool pkl_bit(const uint8_t *bits, int64_t at) {
-  return bits[at >> 3] >> (at & 7) & 1;
-}
 
 static inline bool pkl_is_null(const pkl_fixed_column *c, int64_t row) {
   return !c->data || (c->valid && !pkl_bit(c->valid, c->offset + row));
