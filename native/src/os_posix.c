@@ -105,6 +105,12 @@ void pkl_os_unmap(void *address, size_t size) { munmap(address, size); }
 
 size_t pkl_os_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
+void pkl_os_nap(long microseconds) {
+  struct timespec nap = {microseconds / 1000000,
+                         microseconds % 1000000 * 1000};
+  nanosleep(&nap, NULL);
+}
+
 #if !defined(__linux__)
 
 pkl_status pkl_os_allocate(int fd, int64_t size) {
@@ -136,9 +142,7 @@ pkl_status pkl_os_sync_filesystem(int fd) {
 /* Without a futex, waiters look every half millisecond. */
 void pkl_os_wait(const atomic_uint *word, uint32_t seen, int64_t timeout_us) {
   if (atomic_load((atomic_uint *)word) != seen || timeout_us <= 0) return;
-  long us = timeout_us < 500 ? (long)timeout_us : 500;
-  struct timespec nap = {0, us * 1000};
-  nanosleep(&nap, NULL);
+  pkl_os_nap(timeout_us < 500 ? (long)timeout_us : 500);
 }
 
 void pkl_os_wake(atomic_uint *word) { (void)word; }

@@ -22,10 +22,11 @@ from pykafkalite._core.batches import (
     walk_batches,
 )
 from pykafkalite._core.columns import Columns, Encoded, Rows, murmur2, partition_for_key
+from pykafkalite._core.live import Live
 from pykafkalite._core.memory import Block
 from pykafkalite._core.messages import Message
 from pykafkalite._core.reader import ColumnReader, record_batch_schema
-from pykafkalite._core.segment import Hole, Mapping, Recovery, Segment
+from pykafkalite._core.segment import Hole, Mapping, Recovery, Segment, sync_directory, syncfs
 
 __all__ = [
     "ATTR_CODEC",
@@ -40,6 +41,7 @@ __all__ = [
     "Columns",
     "Encoded",
     "Hole",
+    "Live",
     "Mapping",
     "Message",
     "Recovery",
@@ -56,5 +58,7 @@ __all__ = [
     "records_of",
     "seal_compressed",
     "stamp",
+    "sync_directory",
+    "syncfs",
     "walk_batches",
 ]

@@ -287,18 +287,38 @@ class Recovery(NamedTuple):
     @property
     def valid_after(self) -> int: """-1: nothing valid after the first bad bytes (a torn tail), or none bad."""
 
+def sync_directory(path: str) -> None:
+    """Makes names in a directory durable: files that were created, renamed or removed there.  StorageError."""
+
+def syncfs(path: str) -> None:
+    """Syncs the whole file system that holds `path`: far cheaper than a thousand files one by one.  StorageError."""
+
 @final
 class Live:
-    """pykafkalite.live: what the writer publishes, mapped shared; readers map it read-only."""
-    @classmethod
-    def create(cls, path: str, slots: int) -> "Live": ...
-    @classmethod
-    def open(cls, path: str) -> "Live": ...
+    """pykafkalite.live: what the writer publishes, mapped shared; readers map it read-only.
+    Threads: one publisher for each slot at a time, any number of readers and waiters."""
+    @staticmethod
+    def create(path: str, slots: int) -> "Live":
+        """A new file of empty slots, under the name of an old one if need be, whose readers are told that it moved."""
+    @staticmethod
+    def open(path: str, *, writable: bool = False) -> "Live":
+        """NewerVersion; StorageError when it is missing or no live file."""
+    path: str
     slots: int
-    sequence: int              # the store's word
-    def publish(self, slot: int, start: int, high_watermark: int, stable: int, base_offset: int, position: int, generation: int) -> None: ...
-    def read(self, slot: int) -> tuple[int, int, int, int, int, int]: ...
-    def name(self, slot: int, topic_id: bytes, partition: int) -> None: ...
-    def named(self, slot: int) -> tuple[bytes, int]: ...
-    def wake(self) -> None: ...
-    def wait(self, seen: int, timeout: float) -> int: """Sleeps until sequence != seen or timeout (s); returns sequence. Signals are seen."""
+    sequence: int              # the store's word: moves with everything that becomes visible, wraps at 32 bits
+    pid: int                   # of the writer, or of the last one
+    closed_cleanly: bool
+    moved: bool                # another file is there under the name: open that
+    def take_over(self) -> None: """A new writer goes on with the file: its pid, no flags."""
+    def mark_closed(self) -> None: ...
+    def mark_moved(self) -> None: ...
+    def publish(self, slot: int, start: int, high_watermark: int, stable: int, base_offset: int, position: int, generation: int) -> None:
+        """Visible to all processes at once; moves the sequence and wakes those that wait."""
+    def read(self, slot: int) -> tuple[int, int, int, int, int, int]:
+        """As published, all of one moment.  StorageError (EAGAIN) when the writer died in the middle of a publish."""
+    def name(self, slot: int, topic_id: bytes, partition: int) -> None: """Whose state the slot holds; wakes nobody."""
+    def named(self, slot: int) -> tuple[bytes, int]: """(zeros, 0) for a slot without a name."""
+    def bump(self) -> None: """For changes without a slot: moves the sequence and wakes those that wait."""
+    def wait(self, seen: int, timeout: float) -> int:
+        """Sleeps until sequence != seen or timeout (s, may be inf); returns the sequence.  Signals are seen."""
+    def close(self) -> None: ...

@@ -434,3 +434,24 @@ cdef class Segment:
     def __repr__(self):
         state = "closed" if self.closed else f"{self.end} bytes"
         return f"<Segment {self.path}: {state}>"
+
+
+def sync_directory(str path):
+    """Makes names in a directory durable: files that were created, renamed or removed there.  StorageError."""
+    sync_path(path, False)
+
+
+def syncfs(str path):
+    """Syncs the whole file system that holds `path`.  StorageError."""
+    sync_path(path, True)
+
+
+cdef int sync_path(str path, bint whole_filesystem) except -1:
+    cdef int fd
+    cdef pkl_status status
+    name = os.fsencode(path)
+    check(pkl_os_open(name, os.O_RDONLY, &fd), f"cannot open {path}")
+    with nogil:
+        status = pkl_os_sync_filesystem(fd) if whole_filesystem else pkl_os_sync(fd)
+        pkl_os_close(fd)
+    return check(status, f"cannot sync {path}")

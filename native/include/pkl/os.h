@@ -65,6 +65,8 @@ void pkl_os_unmap(void *address, size_t size);
 
 size_t pkl_os_page_size(void);
 
+void pkl_os_nap(long microseconds);
+
 /* Sleeps until *word differs from `seen`, a wake, a signal or the timeout; may
  * also return early for no reason.  The word may lie in a read-only mapping
  * shared with the process that wakes. */
