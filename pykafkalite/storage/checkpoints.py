@@ -152,11 +152,14 @@ def _parse_epochs(text: str) -> list[EpochStart]:
     return epochs
 
 
+_PARTITION_METADATA = re.compile(r"version: 0\ntopic_id: ([A-Za-z0-9_-]{22})\n?", re.ASCII)
+
+
 def _parse_partition_metadata(text: str) -> UUID:
-    version, topic_id = _whole_lines(text, at_least=2)[:2]
-    if version != "version: 0" or text.count("\n") != 2 or not topic_id.startswith("topic_id: "):
+    found = _PARTITION_METADATA.fullmatch(text)
+    if not found:
         raise ValueError("it is not a version: 0 and a topic_id: line")
-    topic = parse_id(topic_id.removeprefix("topic_id: "))
+    topic = parse_id(found[1])
     if not topic.int:
         raise ValueError("its topic id is zero")
     return topic
@@ -168,7 +171,7 @@ LEADER_EPOCHS: Checkpoint[list[EpochStart]] = Checkpoint(
     _parse_epochs,
 )
 PARTITION_METADATA: Checkpoint[UUID] = Checkpoint(
-    "partition.metadata", lambda topic: f"version: 0\ntopic_id: {id_text(topic)}\n", _parse_partition_metadata
+    "partition.metadata", lambda topic: f"version: 0\ntopic_id: {id_text(topic)}", _parse_partition_metadata
 )
 
 

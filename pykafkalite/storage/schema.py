@@ -42,6 +42,10 @@ class Cursor:
 
     def uvarint(self) -> int:
         """At most 32 bits in at most five bytes."""
+        at = self.at
+        if at < self.end and self.data[at] < 0x80:  # nearly always
+            self.at = at + 1
+            return self.data[at]
         value = 0
         for shift in range(0, 35, 7):
             byte = self.take(1)[0]

@@ -25,7 +25,7 @@ SAMPLES = [
     (LOG_STARTS, {}, "0\n0\n"),
     (HIGH_WATERMARKS, {("t", 2**31 - 1): 2**63 - 1}, "0\n1\nt 2147483647 9223372036854775807\n"),
     (LEADER_EPOCHS, [EpochStart(0, 0), EpochStart(3, 17)], "0\n2\n0 0\n3 17\n"),
-    (PARTITION_METADATA, TOPIC, "version: 0\ntopic_id: ex8cXI8MTyudDgoLDA0ODw\n"),
+    (PARTITION_METADATA, TOPIC, "version: 0\ntopic_id: ex8cXI8MTyudDgoLDA0ODw"),
     (
         META_PROPERTIES,
         META,
