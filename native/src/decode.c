@@ -430,8 +430,8 @@ pkl_decoded pkl_decode(pkl_decoder *d, const uint8_t *data, size_t *position,
   size_t begun = *position;
   int64_t after = 0; /* offsets only rise */
   for (;;) {
-    if (*position == end) return PKL_DECODED_END;
     if (d->next_offset >= until) return PKL_DECODED_UNTIL;
+    if (*position == end) return PKL_DECODED_END;
     if (d->rows == 0 && (int64_t)(*position - begun) > d->max_bytes)
       return PKL_DECODED_SLICE;
 

@@ -17,33 +17,37 @@ static int class_of(size_t size) {
   return c;
 }
 
-static uint8_t *allocate(pkl_pool *pool, size_t capacity) {
-  uint8_t *block = aligned_alloc(ALIGNMENT, capacity);
-  if (block) atomic_fetch_add(&pool->taken, 1);
-  return block;
+/* NULL when out of memory and nothing waits. */
+static uint8_t *waiting_or_new(pkl_pool *pool, int c, size_t capacity) {
+  for (int i = 0; c < PKL_POOL_CLASSES && i < SLOTS[c]; i++) {
+    uint8_t *block = atomic_exchange(&pool->slots[c][i], NULL);
+    if (block) return block;
+  }
+  return aligned_alloc(ALIGNMENT, capacity);
 }
 
 uint8_t *pkl_pool_take(pkl_pool *pool, size_t size, size_t *capacity) {
   int c = class_of(size);
-  if (size <= ((size_t)1 << SMALLEST_SHIFT) / 2 || c == PKL_POOL_CLASSES) {
-    if (size > SIZE_MAX / 2) return NULL;
+  if (size <= ((size_t)1 << SMALLEST_SHIFT) / 2) c = PKL_POOL_CLASSES;
+  if (c < PKL_POOL_CLASSES)
+    *capacity = (size_t)1 << (SMALLEST_SHIFT + c);
+  else if (size <= SIZE_MAX / 2)
     *capacity = (size + ALIGNMENT) & ~(size_t)(ALIGNMENT - 1);
-    return allocate(pool, *capacity);
+  else
+    return NULL;
+
+  uint8_t *block = waiting_or_new(pool, c, *capacity);
+  if (block) {
+    atomic_fetch_add(&pool->taken, 1);
+    atomic_fetch_add(&pool->bytes, (long)*capacity);
   }
-  *capacity = (size_t)1 << (SMALLEST_SHIFT + c);
-  for (int i = 0; i < SLOTS[c]; i++) {
-    uint8_t *block = atomic_exchange(&pool->slots[c][i], NULL);
-    if (block) {
-      atomic_fetch_add(&pool->taken, 1);
-      return block;
-    }
-  }
-  return allocate(pool, *capacity);
+  return block;
 }
 
 void pkl_pool_give(pkl_pool *pool, uint8_t *block, size_t capacity) {
   int c = class_of(capacity);
   atomic_fetch_sub(&pool->taken, 1);
+  atomic_fetch_sub(&pool->bytes, (long)capacity);
   if (c < PKL_POOL_CLASSES && capacity == (size_t)1 << (SMALLEST_SHIFT + c)) {
     for (int i = 0; i < SLOTS[c]; i++) {
       uint8_t *empty = NULL;

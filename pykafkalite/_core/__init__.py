@@ -3,6 +3,7 @@
 The contract of each is in __init__.pyi; there is one extension module per topic.
 """
 
+from pykafkalite._core.accumulator import RecordAccumulator
 from pykafkalite._core.batches import (
     ATTR_CODEC,
     ATTR_CONTROL,
@@ -44,6 +45,7 @@ __all__ = [
     "Live",
     "Mapping",
     "Message",
+    "RecordAccumulator",
     "Recovery",
     "Rows",
     "Segment",

@@ -8,6 +8,7 @@ from libc.string cimport memset
 cdef extern from "pkl/pool.h" nogil:
     ctypedef struct pkl_pool:
         long taken
+        long bytes
     uint8_t *pkl_pool_take(pkl_pool *pool, size_t size, size_t *capacity)
     void pkl_pool_give(pkl_pool *pool, uint8_t *block, size_t capacity)
 
@@ -31,6 +32,11 @@ cdef void give(uint8_t *data, size_t capacity) noexcept nogil:
 def live_blocks():
     """How many blocks of the pool are in use: a number to compare before and after."""
     return POOL.taken
+
+
+def live_bytes():
+    """How many bytes these blocks are."""
+    return POOL.bytes
 
 
 cdef class Block:

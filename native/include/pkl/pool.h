@@ -17,7 +17,8 @@ enum { PKL_POOL_CLASSES = 9, PKL_POOL_SLOTS = 4 };
 
 typedef struct pkl_pool {
   _Atomic(uint8_t *) slots[PKL_POOL_CLASSES][PKL_POOL_SLOTS];
-  _Atomic long taken; /* blocks not given back: tests look for leaks */
+  _Atomic long taken; /* blocks not given back, and their bytes: what tests */
+  _Atomic long bytes; /* compare before and after to see leaks */
 } pkl_pool;
 
 /* A block of at least `size` bytes, aligned to 64 (Arrow's advice); its contents
