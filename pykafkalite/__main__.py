@@ -1,0 +1,5 @@
+"""`python -m pykafkalite` is the command line."""
+
+from pykafkalite.cli import main
+
+main()

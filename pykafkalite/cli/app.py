@@ -1,0 +1,93 @@
+"""The command tree, and how every way to fail becomes a message and an exit code.
+
+0    done
+1    the operation failed, or `verify` found something wrong
+2    usage: an unknown option, or a value that is not allowed
+3    not there: a topic, partition, offset, group or directory
+4    in the way: it exists already, has members, or another process holds it
+130  stopped by Ctrl-C
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from pykafkalite import errors
+from pykafkalite.cli.bench import bench
+from pykafkalite.cli.consume import consume
+from pykafkalite.cli.dump import dump
+from pykafkalite.cli.group import group
+from pykafkalite.cli.produce import produce
+from pykafkalite.cli.session import Group
+from pykafkalite.cli.topic import topic
+from pykafkalite.cli.verify import verify
+
+DONE, FAILED, USAGE, NOT_THERE, IN_THE_WAY, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+# The first line that fits counts.
+EXIT_CODES: tuple[tuple[int, tuple[type[Exception], ...]], ...] = (
+    (IN_THE_WAY, (errors.TopicExists, errors.NonEmptyGroup, errors.StoreLocked)),
+    (NOT_THERE, (errors.UnknownTopic, errors.UnknownGroup, errors.OffsetOutOfRange, errors.NotAStore)),
+    (USAGE, (errors.InvalidTopic, errors.InvalidConfig, errors.InvalidPartitions, errors.InvalidGroup)),
+    (FAILED, (errors.Error, OSError)),
+)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pykafkalite", message="%(prog)s %(version)s")
+def app() -> None:
+    """A Kafka-compatible log in a directory: write it, read it, look into it.
+
+    Exit codes: 0 done; 1 failed, or verify found something wrong; 2 usage; 3 not there;
+    4 in the way (exists already, has members, is locked); 130 Ctrl-C.
+    """
+
+
+for command in (topic, group, produce, consume, verify, dump, bench):
+    app.add_command(command)
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line; returns its exit code."""
+    as_json = "--json" in arguments
+    try:
+        return _exit_code(app.main(arguments, prog_name="pykafkalite", standalone_mode=False))
+    except click.Abort:
+        return INTERRUPTED
+    except click.UsageError as error:
+        return _report(error.format_message(), "UsageError", -1, USAGE, as_json, error.ctx)
+    except click.ClickException as error:
+        return _report(error.format_message(), type(error).__name__, -1, FAILED, as_json)
+    except BrokenPipeError:
+        _leave_quietly()
+    except (errors.Error, OSError) as error:
+        code = next(code for code, kinds in EXIT_CODES if isinstance(error, kinds))
+        return _report(str(error), type(error).__name__, getattr(error, "code", -1), code, as_json)
+
+
+def _exit_code(result: object) -> int:
+    return int(result) if isinstance(result, int) else DONE
+
+
+def _report(
+    message: str, kind: str, code: int, exit_code: int, as_json: bool, context: click.Context | None = None
+) -> int:
+    if as_json:
+        error = {"type": kind, "code": code, "message": message, "exit": exit_code}
+        click.echo(json.dumps({"error": error}), err=True)
+    else:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+        if context is not None:
+            click.echo(f"`{context.command_path} --help` shows what it takes.", err=True)
+    return exit_code
+
+
+def _leave_quietly() -> NoReturn:
+    """The reader of our output has seen enough (`| head`): as for any program, not an error to report."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(128 + 13)
