@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from pykafkalite.errors import InvalidTopic, NewerVersion
+from pykafkalite.errors import NewerVersion
 from pykafkalite.storage.files import replace_file, storage_error, sync_directory
 from pykafkalite.storage.naming import check_topic_name, id_text, parse_id
 
@@ -51,7 +51,7 @@ class Checkpoint(Generic[T]):
             return Found(self.parse(path.read_bytes().decode("utf-8")))
         except FileNotFoundError:
             return Found(None)
-        except (OSError, ValueError, InvalidTopic) as error:
+        except (OSError, ValueError) as error:
             return Found(None, f"{path} is ignored: {error}")
 
     def write(self, directory: Path, value: T) -> None:

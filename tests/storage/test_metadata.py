@@ -1,8 +1,15 @@
+import contextlib
 import os
+import subprocess
+import sys
+import tempfile
 import time
+from pathlib import Path
 from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pykafkalite._core import walk_batches
 from pykafkalite.errors import (
@@ -215,6 +222,35 @@ def test_the_last_of_many_topics_costs_what_the_first_did(store):
     assert last_time < 5 * first_time
 
 
+names = st.sampled_from(["a", "b", "c"])
+retentions = st.none() | st.integers(-1, 10)
+steps = st.one_of(
+    st.tuples(st.just("create_topic"), names, st.integers(1, 4)),
+    st.tuples(st.just("delete_topic"), names),
+    st.tuples(st.just("add_partitions"), names, st.integers(1, 8)),
+    st.tuples(st.just("alter_config"), names, st.fixed_dictionaries({"retention.ms": retentions})),
+)
+
+
+@given(st.lists(steps, max_size=30))
+@settings(deadline=None, max_examples=40)
+def test_after_any_changes_the_file_says_what_the_image_says(changes):
+    with tempfile.TemporaryDirectory() as path:
+        store = Store(Path(path))
+        early_reader = store.reader()
+        for change, *arguments in changes:
+            with contextlib.suppress(TopicExists, UnknownTopic, InvalidPartitions):
+                getattr(store.log, change)(*arguments)
+        expected = store.log.topics()
+        early_reader.refresh()
+        late_reader = store.reader()
+        store.log._replace()
+        new_reader = store.reader()
+        for log in (early_reader, late_reader, new_reader, store.reopen()):
+            assert list(log.topics().items()) == list(expected.items())
+            log.close()
+
+
 # --- damage
 
 
@@ -359,6 +395,44 @@ def test_an_interrupted_change_was_not_made(store, monkeypatch):
     assert store.log.topics() == {}
     store.log.create_topic("t")
     assert list(store.reopen().topics()) == ["t"]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from pykafkalite.storage import metadata
+metadata.REPLACE_BYTES, metadata.REPLACE_FACTOR = 20_000, 1
+log = metadata.MetadataLog.open(Path(sys.argv[1]), node_id=1, writable=True)
+for number in range(int(sys.argv[2]), 1 << 30):
+    log.create_topic(f"t{number}", 3, {"retention.ms": -1})
+    os.write(1, b"%d\\n" % number)
+    if number % 5:
+        log.delete_topic(f"t{number}")
+        os.write(1, b"-%d\\n" % number)
+"""
+
+
+def test_a_killed_process_leaves_every_acknowledged_change_and_at_most_one_more(store):
+    store.log.close()
+    existing, first = set(), 1
+    for delay in (0.02, 0.05, 0.1, 0.2):
+        child = subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(store.path), str(first)], stdout=subprocess.PIPE, text=True
+        )
+        acknowledged = [int(child.stdout.readline())]
+        time.sleep(delay)
+        child.kill()
+        acknowledged += [int(line) for line in child.stdout]
+        child.wait()
+        for number in acknowledged:
+            (existing.add if number > 0 else existing.discard)(abs(number))
+        found = {int(name[1:]): topic for name, topic in store.reopen().topics().items()}
+        unacknowledged = existing ^ found.keys()
+        assert len(unacknowledged) <= 1
+        assert unacknowledged <= {abs(acknowledged[-1]), abs(acknowledged[-1]) + 1}
+        assert {(topic.partitions, topic.config.retention_ms) for topic in found.values()} <= {(3, -1)}
+        existing, first = set(found), abs(acknowledged[-1]) + 2
+        store.log.close()
 
 
 # --- growth
