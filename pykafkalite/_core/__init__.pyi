@@ -77,6 +77,9 @@ def parse_batch(data: Buffer, position: int = 0, *, check_crc: bool = True) -> B
     """The batch at `position`.  Raises CorruptBatch (with .position) for anything
     that is not one whole valid batch, EOFError when nothing is left there, ValueError outside the data."""
 
+def parse_header(data: Buffer, position: int = 0) -> Batch:
+    """The header at `position`; the batch's records may lie outside `data`.  Raises as parse_batch does."""
+
 def walk_batches(
     data: Buffer, start: int = 0, end: int | None = None, *, check_crc: bool = True
 ) -> list[Batch]:
@@ -249,6 +252,8 @@ class Segment:
     def lookup(self, offset: int) -> int:
         """Position of the batch that holds `offset`, or of the first one after it; `end` when there is none.  Believes an index
         entry only when the batch there confirms it.  Where a bad batch may have held the offset: the bad batch's position."""
+    def next_valid(self, position: int) -> tuple[int, int] | None:
+        """(position, base offset) of the first whole valid batch behind the bad one at `position`."""
     def lookup_timestamp(self, timestamp: int, start: int = 0) -> tuple[int, int] | None:
         """(position, base offset) of the first batch from position `start` on with a record of that timestamp (ms) or later."""
     def advance(self, end: int) -> None: """A reader learns of a new published end."""

@@ -19,6 +19,7 @@ from pykafkalite._core.native cimport (
     PKL_COMPRESSED,
     PKL_CORRUPT,
     PKL_OK,
+    PKL_TRUNCATED,
     PKL_TOO_LARGE,
     pkl_cursor,
     pkl_header,
@@ -142,6 +143,22 @@ def parse_batch(data, Py_ssize_t position=0, *, bint check_crc=True):
     cdef pkl_batch header
     cdef Borrowed b = Borrowed(data)
     find(b, position, b.size, check_crc, &header)
+    return Batch.new(&header, position)
+
+
+def parse_header(data, Py_ssize_t position=0):
+    """The header at `position` of `data`, of whose batch the records may lie outside `data`.
+
+    Raises as parse_batch does, CorruptBatch also when fewer than BATCH_HEADER bytes are there.
+    """
+    cdef pkl_batch header
+    cdef Borrowed b = Borrowed(data)
+    cdef pkl_status status
+    if not 0 <= position <= b.size:
+        raise ValueError(f"position {position} is outside the data (0 to {b.size})")
+    status = native.pkl_batch_parse(b.data + position, b.size - position, &header)
+    if status != PKL_OK and (status != PKL_TRUNCATED or b.size - position < PKL_BATCH_HEADER):
+        fail(status, "record batch", position)
     return Batch.new(&header, position)
 
 

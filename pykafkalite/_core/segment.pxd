@@ -71,6 +71,8 @@ cdef extern from "pkl/lookup.h" nogil:
     pkl_status pkl_segment_lookup(pkl_segment *segment, pkl_source source, int64_t offset, int64_t *position)
     pkl_status pkl_segment_lookup_timestamp(pkl_segment *segment, pkl_source source, int64_t timestamp,
                                             int64_t start, int64_t *position, int64_t *base_offset)
+    pkl_status pkl_next_valid(const pkl_source *source, int64_t position, int64_t end, int64_t first_offset,
+                              pkl_batch *batch, int64_t *found)
     pkl_status pkl_segment_span(pkl_segment *segment, pkl_source source, int64_t start, int64_t max_bytes,
                                 int64_t until, int64_t *span_end)
 

@@ -306,6 +306,21 @@ cdef class Segment:
         check(status, f"cannot read {self.path}")
         return position, base_offset
 
+    def next_valid(self, int64_t position):
+        """(position, base offset) of the first whole valid batch behind the bad one at `position`; None when there is none."""
+        cdef int64_t found
+        cdef pkl_batch batch
+        cdef pkl_source source
+        cdef pkl_status status
+        cdef Mapping held = self.begin(&source)
+        with nogil:
+            status = pkl_next_valid(&source, position, pkl_segment_end(&self.c), self.c.base_offset, &batch, &found)
+        self.finish(&source)
+        if status == PKL_END:
+            return None
+        check(status, f"cannot read {self.path}")
+        return found, batch.base_offset
+
     def advance(self, int64_t end):
         """A reader learns of a new published end; it never goes back."""
         cdef int fd

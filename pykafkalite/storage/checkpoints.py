@@ -54,9 +54,9 @@ class Checkpoint(Generic[T]):
         except (OSError, ValueError) as error:
             return Found(None, f"{path} is ignored: {error}")
 
-    def write(self, directory: Path, value: T) -> None:
-        """Durable on return.  Raises StorageError; the old file is then still there."""
-        replace_file(directory / self.name, self.text(value).encode("utf-8"))
+    def write(self, directory: Path, value: T, *, durable: bool = True) -> None:
+        """Durable on return, unless told otherwise.  Raises StorageError; the old file is then still there."""
+        replace_file(directory / self.name, self.text(value).encode("utf-8"), durable=durable)
 
     def remove(self, directory: Path) -> None:
         """Durable on return, whether or not there was one.  Raises StorageError."""

@@ -1,15 +1,17 @@
-"""Replacing a small file so that a crash leaves the old one or the new one, whole."""
+"""Files: replacing a small one so that a crash leaves the old or the new, whole; a disk's errors in words."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 from pykafkalite.errors import DiskFull, StorageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from typing_extensions import Buffer
@@ -42,23 +44,34 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def replace_file(path: Path, data: Buffer) -> None:
+def replace_file(path: Path, data: Buffer, *, durable: bool = True) -> None:
     """Puts `data` at `path`: a temporary file beside it, fsync, rename, fsync of the directory.
 
-    On return the new content survives a power cut.  Raises StorageError (DiskFull); the old content is
-    then still there, unless it was the very last step that failed.
+    On return the new content survives a power cut, unless `durable` is false: no fsyncs then.  Raises
+    StorageError (DiskFull); the old content is then still there, unless it was the very last step that failed.
     """
     temporary = path.with_name(path.name + TEMPORARY)
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         try:
             write_all(descriptor, data, 0)
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         temporary.replace(path)
-        sync_directory(path.parent)
+        if durable:
+            sync_directory(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise storage_error(error, f"writing {path}") from error
+
+
+def remove_quietly(paths: Iterable[Path]) -> None:
+    """Deletes files and directories that are no part of the store any more; gone already is fine."""
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

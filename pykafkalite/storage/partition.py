@@ -1,0 +1,401 @@
+"""The writing end of a partition: the one path on which batches reach the log.
+
+Invariant: start <= stable <= high watermark <= end, and what is published never goes back.
+`lock` guards the log's end and its segments; nobody holds the locks of two partitions.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import warnings
+from pathlib import Path
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from .. import _core
+from .._core import Encoded, Segment
+from ..errors import CorruptBatch, Error, InvalidTimestamp, MessageTooLarge, OffsetOutOfRange
+from . import codecs
+from .clock import Clock
+from .config import TopicConfig
+from .files import storage_error
+from .group_commit import GroupCommit, SyncTarget
+from .durability import Durability
+from .naming import segment_file
+from .partition_directory import make_directory, note_leader_epoch, sync_new
+from .publishing import Slots
+from .reading import Bounds, Partition
+from .repair import rewrite_segments
+from .segments import SegmentCache
+
+
+class Appended(NamedTuple):
+    """What an append was given: its offsets, and the log-append time (ms; -1 where records keep their own)."""
+
+    base_offset: int
+    last_offset: int
+    timestamp: int
+
+
+class Incoming(NamedTuple):
+    """Sealed batches on their way into the log. Timestamps in ms, sizes in bytes."""
+
+    data: Encoded | bytearray
+    size: int
+    count: int
+    oldest: int
+    latest: int
+
+
+class Services(Protocol):
+    """What a partition needs of its store."""
+
+    clock: Clock
+    durability: Durability
+    slots: Slots
+
+    def check_usable(self) -> None:
+        """Raises Closed, or Forked in a forked child."""
+
+    def opened(self, partition: WritablePartition) -> None:
+        """The partition now holds a descriptor; called under its lock."""
+
+    def limit_open_files(self) -> None:
+        """Give up descriptors of partitions that were not used lately; called without locks."""
+
+
+class WritablePartition(Partition):
+    """A partition of the store that this process writes."""
+
+    def __init__(
+        self,
+        topic: str,
+        index: int,
+        directory: Path,
+        config: TopicConfig,
+        cache: SegmentCache,
+        *,
+        topic_id: UUID,
+        bounds: Bounds,
+        leader_epoch: int,
+        services: Services,
+    ) -> None:
+        super().__init__(topic, index, directory, config, cache)
+        self.configure(config)
+        self.topic_id = topic_id
+        self.lock = threading.RLock()
+        self.written = bounds  # as `bounds()`, but up to what was written
+        self._published = bounds
+        self._services = services
+        self._slot = services.slots.slot((topic_id, index))
+        self._leader_epoch = leader_epoch
+        self._noted_epoch = False
+        self._gone: Error | None = None
+        self._active: Segment | None = None
+        self._warned_expired = False
+        self._just_opened = False
+        self._appended = False
+        self._active_since = services.clock.now_ms()
+        self._jitter_ms = 0
+        self._sealed: list[Segment] = []  # rolled, not synced yet
+        self._unflushed = 0
+        self._has_new_files = False
+        self.commit = GroupCommit(
+            str(self),
+            bounds.high_watermark,
+            claim=self._claim_sync,
+            sync=self._sync,
+            settled=self._synced,
+        )
+
+    def configure(self, config: TopicConfig) -> None:
+        """Take changed configs; those of segments count from the next segment on."""
+        self.config = config
+        self._codec = codecs.CODEC_IDS.get(config.compression_type)
+        self._appends_time = config.message_timestamp_type == "LogAppendTime"
+
+    def bounds(self) -> Bounds:
+        return self._published
+
+    @property
+    def end_offset(self) -> int:
+        """The offset that the next record written will get (log end offset)."""
+        return self.written.high_watermark
+
+    def append(self, batch: Encoded | bytearray) -> Appended:
+        """Append sealed batches: compress as the topic says, assign offsets, write, wait for durability.
+
+        Returns once acknowledged. Raises MessageTooLarge, InvalidTimestamp, CorruptBatch,
+        StorageError (DiskFull), Closed; then nothing of `batch` was acknowledged.
+        """
+        self._services.check_usable()
+        incoming = self._prepare(batch)
+        with self.lock:
+            appended = self._write(incoming)
+        self._services.durability.settle(self, appended.last_offset + 1)
+        if self._just_opened:
+            self._just_opened = False
+            self._services.limit_open_files()
+        return appended
+
+    # --- before the lock -------------------------------------------------------
+
+    def _prepare(self, batch: Encoded | bytearray) -> Incoming:
+        config = self.config
+        incoming = (
+            Incoming(batch, batch.size, batch.count, batch.min_timestamp, batch.max_timestamp)
+            if isinstance(batch, Encoded)
+            else _measure(batch)
+        )
+        if not self._appends_time:
+            self._check_timestamps(incoming)
+        if self._codec is not None:
+            incoming = self._compressed(incoming, self._codec)
+        if incoming.size > config.max_message_bytes:
+            raise MessageTooLarge(
+                f"a batch of {incoming.size:,} bytes is over max.message.bytes={config.max_message_bytes:,} "
+                f"of {self.topic!r}; send less at once or raise that config"
+            )
+        return incoming
+
+    def _check_timestamps(self, incoming: Incoming) -> None:
+        now, config = self._services.clock.now_ms(), self.config
+        if now - incoming.oldest > config.message_timestamp_before_max_ms:
+            raise InvalidTimestamp(
+                f"timestamp {incoming.oldest} is more than message.timestamp.before.max.ms="
+                f"{config.message_timestamp_before_max_ms} before now ({now}); "
+                f"correct it or raise that config of {self.topic!r}"
+            )
+        if incoming.latest - now > config.message_timestamp_after_max_ms:
+            raise InvalidTimestamp(
+                f"timestamp {incoming.latest} is more than message.timestamp.after.max.ms="
+                f"{config.message_timestamp_after_max_ms} after now ({now}); timestamps are milliseconds: "
+                f"correct it or raise that config of {self.topic!r}"
+            )
+        if 0 <= config.retention_ms < now - incoming.latest and not self._warned_expired:
+            self._warned_expired = True
+            warnings.warn(
+                f"records of {self.topic!r} are older than its retention.ms={config.retention_ms} already "
+                f"and will be deleted at the next check; set retention.ms=-1 to keep them",
+                stacklevel=3,
+            )
+
+    def _compressed(self, incoming: Incoming, codec: int) -> Incoming:
+        data = memoryview(incoming.data)
+        batches = _core.walk_batches(data, check_crc=False)
+        if len(batches) != 1 or batches[0].codec or batches[0].is_control:
+            return incoming
+        payload = codecs.compress(codec, data[_core.BATCH_HEADER :], codecs.level(self.config, codec))
+        packed = _core.seal_compressed(data, payload, codec)
+        return incoming._replace(data=packed, size=len(packed))
+
+    # --- under the lock --------------------------------------------------------
+
+    def _write(self, incoming: Incoming) -> Appended:
+        if self._gone is not None:
+            raise self._gone
+        if self.commit.failed is not None:
+            self._repair()
+        now = self._services.clock.now_ms()
+        append_time = now if self._appends_time else None
+        base = self.end_offset
+        last = base + incoming.count - 1
+        latest = incoming.latest if append_time is None else append_time
+        try:
+            segment = self._segment_for(incoming.size, last, latest, now)
+            _core.stamp(incoming.data, base, self._leader_epoch, append_time)
+            segment.append(incoming.data)
+        except OSError as error:
+            raise storage_error(error, f"append to {self}") from error
+        self.written = self.written._replace(
+            high_watermark=last + 1, stable=last + 1, base=segment.base_offset, position=segment.end
+        )
+        self._unflushed += incoming.count
+        self._appended = True
+        self._services.durability.wrote(self)
+        return Appended(base, last, -1 if append_time is None else append_time)
+
+    def publish(self, bounds: Bounds) -> None:
+        """Let readers everywhere see up to `bounds`; the caller holds the lock."""
+        self._published = bounds
+        self._services.slots.publish(self._slot, bounds)
+
+    def _segment_for(self, size: int, last: int, latest: int, now: int) -> Segment:
+        segment = self._active or self._open_active()
+        if segment.end and (not segment.fits(size, last) or self._is_time_to_roll(segment, latest, now)):
+            segment = self.roll()
+        if not self._noted_epoch:
+            note_leader_epoch(self.directory, self._leader_epoch, self.end_offset)
+            self._noted_epoch = True
+        return segment
+
+    def _is_time_to_roll(self, segment: Segment, latest: int, now: int) -> bool:
+        # As Kafka's LogSegment.timeWaitedForRoll: in record time where there is one, else since creation.
+        begun = segment.rolling_timestamp
+        waited = latest - begun if begun >= 0 and latest >= 0 else now - self._active_since
+        return waited > self.config.segment_ms - self._jitter_ms
+
+    def _open_active(self) -> Segment:
+        written = self.written
+        if self._has_files():
+            self._active = Segment.open(
+                str(self.directory),
+                written.base,
+                segment_bytes=self.config.segment_size,
+                index_bytes=self.config.segment_index_bytes,
+                index_interval=self.config.index_interval_bytes,
+                end=written.position,
+                writable=True,
+            )
+            self._note_opened()
+            return self._active
+        make_directory(self.directory, self.topic_id)
+        return self._create_active()
+
+    def _has_files(self) -> bool:
+        return (self.directory / segment_file(self.written.base)).exists()
+
+    def _note_opened(self) -> None:
+        self._just_opened = True
+        self._services.opened(self)
+
+    def _create_active(self) -> Segment:
+        self._active = Segment.create(
+            str(self.directory),
+            self.end_offset,
+            segment_bytes=self.config.segment_size,
+            index_bytes=self.config.segment_index_bytes,
+            index_interval=self.config.index_interval_bytes,
+            preallocate=self.config.preallocate,
+        )
+        jitter = min(self.config.segment_jitter_ms, self.config.segment_ms)
+        self._has_new_files = True
+        self._jitter_ms = random.randint(0, jitter) if jitter else 0
+        self._active_since = self._services.clock.now_ms()
+        self.written = self.written._replace(
+            base=self.end_offset, position=0, generation=self.written.generation + 1
+        )
+        self._note_opened()
+        return self._active
+
+    def roll(self) -> Segment:
+        """Seal the active segment and begin a new one at the log end; the caller holds the lock."""
+        segment = self._active or self._open_active()
+        segment.seal()
+        self._sealed.append(segment)
+        return self._create_active()
+
+    def written_bases(self) -> list[int]:
+        """Base offsets of all segments, the active one last; the caller holds the lock."""
+        return self._segment_bases(self.written)
+
+    def segment_size(self, base: int) -> int:
+        """Bytes of batches in one segment; the caller holds the lock."""
+        return self.written.position if base == self.written.base else self._file_size(base)
+
+    def move_start(self, offset: int) -> None:
+        """Move the log start offset up; segments may have gone too. The caller holds the lock."""
+        self.written = self.written._replace(start=offset, generation=self.written.generation + 1)
+        self.publish(self._published._replace(start=offset, generation=self.written.generation))
+
+    def delete_records(self, before: int) -> int:
+        """Records below `before` (-1: all that are published) are gone; the new log start offset.
+
+        Raises OffsetOutOfRange above the high watermark. Whole segments go with the next retention check.
+        """
+        with self.lock:
+            before = self._published.high_watermark if before == -1 else before
+            if not 0 <= before <= self._published.high_watermark:
+                raise OffsetOutOfRange(
+                    f"cannot delete records of {self} before offset {before}: "
+                    f"its high watermark is {self._published.high_watermark}"
+                )
+            if before > self._published.start:
+                self.move_start(before)
+            return self._published.start
+
+    def close(self, reason: Error) -> None:
+        """Seal the active segment and refuse further appends with `reason`. Durability was settled before."""
+        with self.lock:
+            self._gone = reason
+            if self._active is None and self._appended and self._has_files():
+                self._open_active()
+            for segment in [*self._sealed, *([self._active] if self._active else [])]:
+                if segment is self._active:
+                    segment.seal()
+                segment.close()
+            self._sealed.clear()
+            self._active = None
+
+    def release_files(self) -> bool:
+        """Close the active segment's descriptors until the next append; False when it is in use."""
+        if not self.lock.acquire(blocking=False):
+            return False
+        try:
+            if self._active is None:
+                return True
+            if self._unflushed or self.commit.syncing:
+                return False
+            self._active.flush_indexes()
+            self._active.close()
+            self._active = None
+            return True
+        finally:
+            self.lock.release()
+
+    # --- durability ------------------------------------------------------------
+
+    def must_flush(self) -> bool:
+        """Whether flush.messages records were written since the last sync."""
+        return self._unflushed >= self.config.flush_messages
+
+    def _claim_sync(self) -> SyncTarget:
+        with self.lock:
+            active = [self._active] if self._active else []
+            target = SyncTarget(self.written, [*self._sealed, *active], self._has_new_files)
+            self._unflushed = 0
+            self._has_new_files = False
+            return target
+
+    def _sync(self, target: SyncTarget) -> None:
+        for segment in target.segments:
+            segment.sync()
+        if target.has_new_files:
+            sync_new(self.directory)
+
+    def _synced(self, target: SyncTarget) -> None:
+        with self.lock:
+            for segment in [segment for segment in self._sealed if segment in target.segments]:
+                segment.close()
+                self._sealed.remove(segment)
+            if target.written.high_watermark > self._published.high_watermark:
+                self.publish(target.written._replace(start=self._published.start))
+
+    def _repair(self) -> None:
+        """After a failed sync: what is not synced on fresh, synced files; the caller holds the lock."""
+        segments = [*self._sealed, *([self._active] if self._active else [])]
+        rewrite_segments(self.directory, [(segment.base_offset, segment.end) for segment in segments])
+        for segment in segments:
+            segment.close()
+        self._sealed.clear()
+        self._active = None
+        self._cache.forget(self.directory)
+        self.commit.repaired(self.end_offset)
+        if self._published.high_watermark < self.end_offset:
+            self.publish(self.written)
+
+
+def _measure(data: bytearray) -> Incoming:
+    """Walk ready-made batches: CRC, structure, and that offsets can be assigned in order."""
+    batches = _core.walk_batches(data)
+    if not batches:
+        raise CorruptBatch("no record batch to append")
+    count = sum(batch.last_offset - batch.base_offset + 1 for batch in batches)
+    return Incoming(
+        data,
+        len(data),
+        count,
+        min(batch.base_timestamp for batch in batches),
+        max(batch.max_timestamp for batch in batches),
+    )

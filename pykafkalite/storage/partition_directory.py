@@ -1,0 +1,44 @@
+"""A partition's own directory and the two small files in it that are not segments.
+
+Neither file is synced here: after a power cut both are written anew, from the metadata
+log and from the batches. What `fsync` promises is synced with the first batches (`sync_new`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import UUID
+
+from .checkpoints import LEADER_EPOCHS, PARTITION_METADATA, EpochStart
+from .files import sync_directory
+
+
+def make_directory(directory: Path, topic_id: UUID) -> None:
+    """Make the directory and its `partition.metadata`; one that is there already is completed."""
+    directory.mkdir(exist_ok=True)
+    PARTITION_METADATA.write(directory, topic_id, durable=False)
+
+
+def sync_new(directory: Path) -> None:
+    """Make a new directory, and new files in it, survive a power cut. OSError."""
+    sync_directory(directory)
+    sync_directory(directory.parent)
+
+
+def note_leader_epoch(directory: Path, epoch: int, offset: int) -> None:
+    """Batches from `offset` on are of leader epoch `epoch`."""
+    epochs = LEADER_EPOCHS.read(directory).value or []
+    if not epochs or epochs[-1].epoch < epoch:
+        kept = [start for start in epochs if start.offset < offset]
+        LEADER_EPOCHS.write(directory, [*kept, EpochStart(epoch, offset)], durable=False)
+
+
+def restore_leader_epochs(directory: Path, walked: list[tuple[int, int]], end: int) -> None:
+    """After recovery: the entries before the walked batches, then what these tell."""
+    known = LEADER_EPOCHS.read(directory).value or []
+    merged: list[EpochStart] = []
+    for epoch, offset in sorted([*known, *walked], key=lambda start: start[1]):
+        if offset < end and epoch >= 0 and (not merged or epoch > merged[-1].epoch):
+            merged.append(EpochStart(epoch, offset))
+    if merged != known:
+        LEADER_EPOCHS.write(directory, merged, durable=False)
