@@ -53,7 +53,7 @@ class FollowingStore(Store):
             if sequence != self._metadata_seen:
                 self._metadata.refresh()
                 self._metadata_seen = sequence
-            return self._metadata.topics
+            return self._metadata.topics()
 
     def live(self) -> Live:
         """The live file; the new one when the writer has needed a larger one."""

@@ -52,7 +52,7 @@ class Services(Protocol):
     """What a partition needs of its store."""
 
     clock: Clock
-    durability: Durability
+    syncing: Durability
     slots: Slots
 
     def check_usable(self) -> None:
@@ -133,7 +133,7 @@ class WritablePartition(Partition):
         incoming = self._prepare(batch)
         with self.lock:
             appended = self._write(incoming)
-        self._services.durability.settle(self, appended.last_offset + 1)
+        self._services.syncing.settle(self, appended.last_offset + 1)
         if self._just_opened:
             self._just_opened = False
             self._services.limit_open_files()
@@ -213,7 +213,7 @@ class WritablePartition(Partition):
         )
         self._unflushed += incoming.count
         self._appended = True
-        self._services.durability.wrote(self)
+        self._services.syncing.wrote(self)
         return Appended(base, last, -1 if append_time is None else append_time)
 
     def publish(self, bounds: Bounds) -> None:

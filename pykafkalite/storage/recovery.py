@@ -7,20 +7,17 @@ and appends go on in a new segment (design decision 7).
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 from typing import NamedTuple
 
-from .._core import Recovery, Segment
+from .._core import Segment
 from .config import TopicConfig
 from .files import sync_directory
 from .naming import segment_file
 from .reading import Bounds
 from .repair import UNFINISHED
 from .segments import base_offsets
-
-logger = logging.getLogger(__name__)
 
 DELETED = ".deleted"
 TORN = ".torn"
@@ -41,96 +38,67 @@ def recover_partition(directory: Path, config: TopicConfig, recovery_point: int,
     if not bases:
         return Recovered(Bounds(start, start, start, start, 0, 0), [], [])
     notes: list[str] = []
-    epochs: list[tuple[int, int]] = []
-    suspects = [base for base, following in zip(bases, [*bases[1:], None], strict=True)
-                if following is None or following > recovery_point]  # fmt: skip
-    walks = [_SegmentWalk(directory, base, config) for base in suspects]
-    for walk in walks:
-        walk.run(recovery_point)
-        epochs += walk.epochs
-    while len(walks) > 1 and walks[-1].is_empty:
-        walks.pop().remove(notes)
-    last = walks[-1]
-    for walk in walks:
-        walk.settle(notes, torn_is_cut=walk is last)
-    for note in notes:
-        logger.warning("%s", note)
-    end, position, base = max(walk.next_offset for walk in walks), last.end, last.base
-    if last.is_damaged:
-        base, position = end, 0
+    followers = [*bases[1:], None]
+    suspects = [
+        _Suspect(directory, base, config, recovery_point)
+        for base, following in zip(bases, followers, strict=True)
+        if following is None or following > recovery_point
+    ]
+    while len(suspects) > 1 and suspects[-1].is_empty:
+        suspects.pop().remove(notes)
+    last = suspects[-1]
+    for suspect in suspects:
+        suspect.settle(notes, is_last=suspect is last)
     start = max(start, bases[0])
-    return Recovered(Bounds(start, max(end, start), max(end, start), base, position, len(bases)), epochs, notes)
+    end = max(start, *(suspect.found.next_offset for suspect in suspects))
+    # Nothing is appended behind bytes that cannot be read: they end their segment.
+    base, position = (end, 0) if last.found.holes else (last.base, last.found.end)
+    epochs = [epoch for suspect in suspects for epoch in suspect.found.epochs]
+    return Recovered(Bounds(start, end, end, base, position, 0), epochs, notes)
 
 
-class _SegmentWalk:
-    """One segment under recovery: where it ends, and the bad places on the way."""
+class _Suspect:
+    """A segment that may hold what an unclean stop left."""
 
-    def __init__(self, directory: Path, base: int, config: TopicConfig) -> None:
+    def __init__(self, directory: Path, base: int, config: TopicConfig, recovery_point: int) -> None:
         self.base = base
         self.path = directory / segment_file(base)
-        self.size = self.path.stat().st_size
-        self.end = 0
-        self.next_offset = base
-        self.epochs: list[tuple[int, int]] = []
-        self.damage: list[tuple[int, str]] = []  # bad batches with valid ones after them
-        self.torn: tuple[int, str] | None = None
         self._segment = Segment.open(
             str(directory),
             base,
             segment_bytes=config.segment_size,
             index_bytes=config.segment_index_bytes,
             index_interval=config.index_interval_bytes,
-            end=self.size,
+            end=self.path.stat().st_size,
             writable=True,
         )
+        start = self._segment.lookup(recovery_point) if recovery_point > base else 0
+        self.found = self._segment.recover(start)
 
     @property
     def is_empty(self) -> bool:
-        return self.end == 0 and not self.damage
+        """Whether it holds no batch at all, valid or not, that something valid follows."""
+        return self.found.end == 0
 
-    @property
-    def is_damaged(self) -> bool:
-        """Whether bytes that cannot be read stay inside: nothing may be appended behind them."""
-        return bool(self.damage)
-
-    def run(self, recovery_point: int) -> None:
-        """Walk the batches from the one at the recovery point on; indexes are rebuilt on the way."""
-        start = self._segment.lookup(recovery_point) if recovery_point > self.base else 0
-        found = self._take(self._segment.recover(start))
-        while found.bad_position >= 0 and found.valid_after >= 0:
-            self.damage.append((found.bad_position, found.problem))
-            found = self._take(self._segment.recover(found.valid_after))
-        if found.bad_position >= 0:
-            self.torn = (found.bad_position, found.problem)
-
-    def _take(self, found: Recovery) -> Recovery:
-        self.end = found.end
-        self.next_offset = max(self.next_offset, found.next_offset)
-        self.epochs += found.epochs
-        return found
-
-    def settle(self, notes: list[str], *, torn_is_cut: bool) -> None:
-        """Cut the torn tail of the last segment; describe what stays."""
-        for position, problem in self.damage:
-            notes.append(f"{self.path}: byte {position}: {problem}; kept, readers step over it only when told to")
-        if self.torn is not None:
-            position, problem = self.torn
-            if torn_is_cut:
-                kept = keep_aside(self.path, position)
-                self._segment.truncate(position)
-                lost = f"{self.size - position:,} bytes from {position} on"
-                notes.append(f"{self.path}: torn tail ({problem}): cut {lost}{kept}")
-            else:
-                notes.append(f"{self.path}: byte {position}: {problem}; kept, later segments are valid")
+    def settle(self, notes: list[str], *, is_last: bool) -> None:
+        """Cut the torn tail of the last segment; say what stays in others."""
+        found = self.found
+        for hole in found.holes:
+            notes.append(f"{self.path}: bytes {hole.position} to {hole.valid_after}: {hole.problem}; kept, but not readable")
+        tail = found.file_size - found.end
+        if tail and is_last:
+            kept = keep_aside(self.path, found.end)
+            self._segment.truncate(found.end)
+            if not found.zeros:
+                notes.append(f"{self.path}: torn tail ({found.problem}): cut {tail:,} bytes from {found.end} on{kept}")
+        elif tail:
+            notes.append(f"{self.path}: bytes from {found.end} on: {found.problem}; kept, later segments are valid")
         self._segment.flush_indexes()
         self._segment.close()
 
     def remove(self, notes: list[str]) -> None:
-        """The segment holds no valid batch and none follows: begin it anew."""
-        if self.size:
-            kept = keep_aside(self.path, 0)
-            notes.append(f"{self.path}: nothing valid in {self.size:,} bytes: removed{kept}")
-        self._segment.close()
+        """The segment holds no valid batch and none follows: it is begun anew."""
+        self.settle(notes, is_last=True)
         for path in self.path.parent.glob(f"{self.base:020d}.*"):
             if not path.name.endswith(TORN):
                 path.unlink()

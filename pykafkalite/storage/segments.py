@@ -63,6 +63,9 @@ class SegmentCache:
                 self._open.popitem(last=False)
         return segment
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def forget(self, directory: Path) -> None:
         """Drop a partition's segments: they were deleted or swapped."""
         with self._lock:

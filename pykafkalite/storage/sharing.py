@@ -8,7 +8,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from ..errors import StoreLocked
+from ..errors import Error, StoreLocked
 from .clock import Clock
 from .files import remove_quietly, storage_error
 from .writing import WritingStore
@@ -56,6 +56,8 @@ def open_shared(path: str | os.PathLike[str], durability: str, clock: Clock) -> 
             return store
         try:
             store = SharedStore(directory, durability, clock)
+        except Error:
+            raise
         except OSError as error:
             raise storage_error(error, f"opening {directory}") from error
         store.openers = 1

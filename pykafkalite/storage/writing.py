@@ -10,7 +10,7 @@ import logging
 import os
 import weakref
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from uuid import UUID
 
@@ -103,9 +103,10 @@ class WritingStore(Store):
         self.slots.live.mark_open()
         self._recovery_points = dict(RECOVERY_POINTS.read(self.path).value or {})
         self._log_starts = dict(LOG_STARTS.read(self.path).value or {})
-        self.durability: Durability = _DURABILITIES[durability](self)
+        self.durability = durability
+        self.syncing = _SYNCING[durability](self)
         self._sort_directories(check_ids=not is_clean)
-        if not is_clean and self._metadata.topics:
+        if not is_clean and self._metadata.topics():
             self._metadata.raise_leader_epoch()
             self._recover()
 
@@ -125,7 +126,7 @@ class WritingStore(Store):
         """Finish deletions; set partition directories aside that no topic record knows."""
         known = {
             partition_directory(topic.name, index): topic.id
-            for topic in self._metadata.topics.values()
+            for topic in self._metadata.topics().values()
             for index in range(topic.partitions)
         }
         for entry in list(os.scandir(self.path)):
@@ -140,7 +141,7 @@ class WritingStore(Store):
                 self._say(f"{entry.name} belongs to no topic of this store: set aside as {aside}")
 
     def _recover(self) -> None:
-        for topic in self._metadata.topics.values():
+        for topic in self._metadata.topics().values():
             for index in range(topic.partitions):
                 self._slot_after_recovery(topic, index)
 
@@ -186,7 +187,7 @@ class WritingStore(Store):
 
     def topics(self) -> Mapping[str, Topic]:
         self.check_usable()
-        return self._metadata.topics
+        return self._metadata.topics()
 
     def topic(self, name: str) -> Topic:
         self.check_usable()
@@ -280,7 +281,7 @@ class WritingStore(Store):
     def check_retention(self) -> None:
         """Roll and delete what retention lets go, in all partitions (every 5 minutes)."""
         now = self.clock.now_ms()
-        for topic in list(self._metadata.topics.values()):
+        for topic in list(self._metadata.topics().values()):
             for index in range(topic.partitions):
                 if self.slots.has((topic.id, index)):
                     partition = self.partition(topic.name, index)
@@ -315,7 +316,7 @@ class WritingStore(Store):
             return
         self.scheduler.stop()
         try:
-            self.durability.close()
+            self.syncing.close()
             reason = Closed(f"the store {self.path} is closed; open it again")
             for partition in self._loaded():
                 partition.close(reason)
@@ -344,7 +345,7 @@ class WritingStore(Store):
 _open_stores: weakref.WeakSet[WritingStore] = weakref.WeakSet()
 os.register_at_fork(after_in_child=lambda: [store.let_go_in_child() for store in list(_open_stores)])
 
-_DURABILITIES = {
+_SYNCING: Mapping[str, Callable[[WritingStore], Durability]] = {
     "os": lambda store: SyncBehind(store.path, store.clock),
     "fsync": lambda store: SyncOnAppend(),
     "memory": lambda store: NoSync(),

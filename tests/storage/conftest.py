@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from .disk import Disk
+from disk import Disk
 
 
 @pytest.fixture
