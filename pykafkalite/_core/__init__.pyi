@@ -157,6 +157,7 @@ class Rows:
 @final
 class Encoded:
     """A sealed, writable batch in pooled memory; exports the buffer protocol (exactly its bytes)."""
+    def __buffer__(self, flags: int, /) -> memoryview: ...
     size: int
     count: int
     min_timestamp: int

@@ -12,14 +12,15 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from .. import _core
 from ..errors import StorageError
-from .clock import Clock
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .clock import Clock
     from .partition import WritablePartition
 
 logger = logging.getLogger(__name__)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from .._core import Live
-from ..errors import NotAStore
+from ..errors import NotAStore, StorageError
 from .checkpoints import META_PROPERTIES
-from .config import TopicConfig
-from .image import Topic
 from .metadata import MetadataLog
 from .naming import partition_directory
 from .publishing import LIVE_FILE, named_slots
 from .reading import Bounds, Partition
 from .segments import SegmentCache
 from .store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from uuid import UUID
+
+    from .image import Topic
 
 EMPTY = Bounds(0, 0, 0, 0, 0, 0)
 
@@ -76,7 +79,7 @@ class FollowingStore(Store):
     def _open_live(self) -> Live:
         try:
             return Live.open(str(self.path / LIVE_FILE))
-        except (FileNotFoundError, ValueError) as error:
+        except StorageError as error:
             raise NotAStore(
                 f"{self.path} has no usable {LIVE_FILE} ({error}); open it once for writing, which makes it anew"
             ) from error

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from .. import _core
@@ -22,6 +22,9 @@ from .naming import INDEX, parse_directory, partition_directory, segment_file
 from .reading import Bounds, Partition
 from .segments import SegmentCache, base_offsets
 from .store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 POLL_SECONDS = 0.02
 INDEX_ENTRY = 8
@@ -57,7 +60,10 @@ class KafkaDirectory(Store):
     @property
     def sequence(self) -> int:
         self.check_usable()
-        seen = (self.path.stat().st_mtime_ns, [partition.bounds() for partition in list(self._partitions.values())])
+        seen = (
+            self.path.stat().st_mtime_ns,
+            [partition.bounds() for partition in list(self._partitions.values())],
+        )
         if seen != self._seen:
             self._seen = seen
             self._sequence += 1
@@ -83,7 +89,9 @@ class FilePartition(Partition):
     mapped = False
 
     def __init__(self, root: Path, topic: Topic, index: int, start: int, cache: SegmentCache) -> None:
-        super().__init__(topic.name, index, root / partition_directory(topic.name, index), topic.config, cache)
+        super().__init__(
+            topic.name, index, root / partition_directory(topic.name, index), topic.config, cache
+        )
         self._checkpointed_start = start
         self._known = Bounds(0, 0, 0, -1, 0, 0)
         self._bases_seen: list[int] = []
@@ -156,6 +164,8 @@ def _list_topics(path: Path) -> dict[str, Topic]:
         if topic_id is not None:
             ids[name.topic] = topic_id
     return {
-        name: Topic(name, ids.get(name, UUID(int=0)), counts[name], TopicConfig.stored(INTERNAL_CONFIGS.get(name, {})))
+        name: Topic(
+            name, ids.get(name, UUID(int=0)), counts[name], TopicConfig.stored(INTERNAL_CONFIGS.get(name, {}))
+        )
         for name in sorted(counts)
     }

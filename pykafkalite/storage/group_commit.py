@@ -8,12 +8,15 @@ it covered is never acknowledged on the word of a later sync that succeeded.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from .._core import Segment
 from .files import storage_error
-from .reading import Bounds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._core import Segment
+    from .reading import Bounds
 
 
 class SyncTarget(NamedTuple):

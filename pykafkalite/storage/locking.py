@@ -11,9 +11,12 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import StoreLocked
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LOCK_FILE = ".lock"
 
@@ -54,8 +57,7 @@ def _try_lock(descriptor: int) -> None:
 def _locked(directory: Path, holder: str) -> StoreLocked:
     who = f"process {holder}" if holder.isdigit() else "another process (a Kafka broker, perhaps)"
     error = StoreLocked(
-        f"{directory} is open for writing in {who}; stop it, "
-        f'or open the directory beside it with mode="r"'
+        f'{directory} is open for writing in {who}; stop it, or open the directory beside it with mode="r"'
     )
     error.pid = int(holder) if holder.isdigit() else None
     return error

@@ -9,25 +9,32 @@ from __future__ import annotations
 import random
 import threading
 import warnings
-from pathlib import Path
-from typing import NamedTuple, Protocol
-from uuid import UUID
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .. import _core
-from .._core import Encoded, Segment
+from .._core import Batch, Encoded, Segment
 from ..errors import CorruptBatch, Error, InvalidTimestamp, MessageTooLarge, OffsetOutOfRange
 from . import codecs
-from .clock import Clock
-from .config import TopicConfig
 from .files import storage_error
 from .group_commit import GroupCommit, SyncTarget
-from .durability import Durability
 from .naming import segment_file
 from .partition_directory import make_directory, note_leader_epoch, sync_new
-from .publishing import Slots
-from .reading import Bounds, Partition
+from .reading import MAX_DECOMPRESSED, Bounds, Partition
 from .repair import rewrite_segments
-from .segments import SegmentCache
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from uuid import UUID
+
+    from typing_extensions import Buffer
+
+    from .clock import Clock
+    from .codecs import Compression
+    from .config import TopicConfig
+    from .durability import Durability
+    from .publishing import Slots
+    from .segments import SegmentCache
 
 
 class Appended(NamedTuple):
@@ -38,10 +45,11 @@ class Appended(NamedTuple):
     timestamp: int
 
 
-class Incoming(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Incoming:
     """Sealed batches on their way into the log. Timestamps in ms, sizes in bytes."""
 
-    data: Encoded | bytearray
+    data: Buffer
     size: int
     count: int
     oldest: int
@@ -112,7 +120,7 @@ class WritablePartition(Partition):
     def configure(self, config: TopicConfig) -> None:
         """Take changed configs; those of segments count from the next segment on."""
         self.config = config
-        self._codec = codecs.CODEC_IDS.get(config.compression_type)
+        self._compression = codecs.wanted(config)
         self._appends_time = config.message_timestamp_type == "LogAppendTime"
 
     def bounds(self) -> Bounds:
@@ -150,8 +158,8 @@ class WritablePartition(Partition):
         )
         if not self._appends_time:
             self._check_timestamps(incoming)
-        if self._codec is not None:
-            incoming = self._compressed(incoming, self._codec)
+        if self._compression is not None:
+            incoming = _recoded(incoming, self._compression)
         if incoming.size > config.max_message_bytes:
             raise MessageTooLarge(
                 f"a batch of {incoming.size:,} bytes is over max.message.bytes={config.max_message_bytes:,} "
@@ -180,15 +188,6 @@ class WritablePartition(Partition):
                 f"and will be deleted at the next check; set retention.ms=-1 to keep them",
                 stacklevel=3,
             )
-
-    def _compressed(self, incoming: Incoming, codec: int) -> Incoming:
-        data = memoryview(incoming.data)
-        batches = _core.walk_batches(data, check_crc=False)
-        if len(batches) != 1 or batches[0].codec or batches[0].is_control:
-            return incoming
-        payload = codecs.compress(codec, data[_core.BATCH_HEADER :], codecs.level(self.config, codec))
-        packed = _core.seal_compressed(data, payload, codec)
-        return incoming._replace(data=packed, size=len(packed))
 
     # --- under the lock --------------------------------------------------------
 
@@ -399,3 +398,25 @@ def _measure(data: bytearray) -> Incoming:
         min(batch.base_timestamp for batch in batches),
         max(batch.max_timestamp for batch in batches),
     )
+
+
+def _recoded(incoming: Incoming, wanted: Compression) -> Incoming:
+    """The batches in the codec that the topic asks for. Timestamps and counts stay as they are."""
+    data = memoryview(incoming.data)
+    parts = [
+        _recoded_batch(data[batch.position : batch.position + batch.size], batch, wanted)
+        for batch in _core.walk_batches(data, check_crc=False)
+    ]
+    packed = bytearray().join(parts)
+    return replace(incoming, data=packed, size=len(packed))
+
+
+def _recoded_batch(data: memoryview, batch: Batch, wanted: Compression) -> Buffer:
+    if batch.codec == wanted.codec or batch.is_control:
+        return data
+    records: Buffer = data[_core.BATCH_HEADER :]
+    if batch.codec:
+        records = codecs.decompress(batch.codec, records, MAX_DECOMPRESSED)
+    if wanted.codec:
+        records = codecs.compress(wanted.codec, records, wanted.level)
+    return _core.seal_compressed(data, records, wanted.codec)

@@ -6,11 +6,14 @@ log and from the batches. What `fsync` promises is synced with the first batches
 
 from __future__ import annotations
 
-from pathlib import Path
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from .checkpoints import LEADER_EPOCHS, PARTITION_METADATA, EpochStart
 from .files import sync_directory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from uuid import UUID
 
 
 def make_directory(directory: Path, topic_id: UUID) -> None:

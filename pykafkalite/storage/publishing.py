@@ -6,12 +6,16 @@ where the next open finds every partition's end, so that it has to look into no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from .._core import Live
+from ..errors import NewerVersion, StorageError
 from .reading import Bounds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 LIVE_FILE = "pykafkalite.live"
 FIRST_SLOTS = 1024
@@ -34,7 +38,7 @@ class Slots:
     def _open(self) -> Live | None:
         try:
             return Live.open(str(self._path), writable=True)
-        except (FileNotFoundError, ValueError):
+        except (StorageError, NewerVersion):  # missing, or no live file: what it said can be found out anew
             return None
 
     def has(self, key: Key) -> bool:
@@ -42,9 +46,14 @@ class Slots:
         return key in self._slots
 
     def bounds(self, key: Key) -> Bounds | None:
-        """What was last published of a partition; None when it has no slot."""
+        """What was last published of a partition; None when nobody can tell."""
         slot = self._slots.get(key)
-        return None if slot is None else Bounds(*self.live.read(slot))
+        if slot is None:
+            return None
+        try:
+            return Bounds(*self.live.read(slot))
+        except StorageError:  # the writer died while it wrote here
+            return None
 
     def slot(self, key: Key) -> int:
         """The partition's slot, for good; a new partition gets one."""
@@ -74,16 +83,12 @@ class Slots:
     def _grow(self) -> None:
         """Twice the slots in a new file under the old name; who maps the old one is told to look again."""
         old = self.live
-        path = self._path.with_name(self._path.name + ".tmp")
-        path.unlink(missing_ok=True)
-        new = Live.create(str(path), old.slots * 2, sequence=old.sequence)
+        new = Live.create(str(self._path), old.slots * 2)
         for (topic_id, partition), slot in self._slots.items():
             new.name(slot, topic_id.bytes, partition)
             new.publish(slot, *old.read(slot))
-        path.rename(self._path)
         self._free = list(range(new.slots - 1, old.slots - 1, -1))
         self.live = new
-        old.mark_moved()
 
 
 def named_slots(live: Live) -> dict[Key, int]:

@@ -6,19 +6,21 @@ partition differ only in where their bounds come from (`Partition.bounds`).
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import _core
 from .._core import Batch, ColumnReader, Segment
 from ..errors import CorruptBatch, OffsetOutOfRange
 from . import codecs
-from .config import TopicConfig
 from .naming import segment_file
 from .segments import SegmentCache, base_offsets, holding
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from typing_extensions import Buffer
+
+    from .config import TopicConfig
 
 # One native call decodes at most this much, so that Ctrl-C is seen within 10 ms
 # even where a CRC runs at 3 GB/s over pages that are not in the cache.
@@ -51,7 +53,9 @@ class Partition:
 
     mapped = True
 
-    def __init__(self, topic: str, index: int, directory: Path, config: TopicConfig, cache: SegmentCache) -> None:
+    def __init__(
+        self, topic: str, index: int, directory: Path, config: TopicConfig, cache: SegmentCache
+    ) -> None:
         self.topic = topic
         self.index = index
         self.directory = directory
@@ -115,18 +119,18 @@ class Partition:
             if state == ColumnReader.CORRUPT or state == ColumnReader.TRUNCATED:
                 if reader.rows or offset > first:
                     return offset
-                following = segment.next_valid(self._resume[2])
-                if following is not None and following[1] <= offset:
-                    self._resume = (offset, segment.base_offset, following[0])
+                valid = segment.next_valid(self._resume[2])
+                if valid is not None and valid[1] <= offset:
+                    self._resume = (offset, segment.base_offset, valid[0])
                     continue
-                next_offset = following[1] if following else self._base_after(segment.base_offset, bounds)
+                next_offset = valid[1] if valid else self._base_after(segment.base_offset, bounds)
                 raise self._corrupt(segment, self._resume[2], reader.problem, next_offset)
             if state == ColumnReader.FULL:
                 return min(offset, until)
         return until
 
     def read(self, offset: int, until: int, max_bytes: int) -> Span | None:
-        """Whole batches from the one that holds `offset`: at least one, at most `max_bytes`, none at or after `until`."""
+        """Whole batches from the one that holds `offset`: one or more, at most `max_bytes`, none from `until` on."""
         bounds = self.bounds()
         self._check_in_range(offset, bounds)
         until = min(until, bounds.high_watermark)
@@ -188,8 +192,12 @@ class Partition:
         segment = self._open(bases[holding(bases, offset)], bounds)
         return segment, segment.lookup(offset)
 
-    def _corrupt(self, segment: Segment, position: int, problem: str, next_offset: int | None) -> CorruptBatch:
-        advice = "nothing valid follows" if next_offset is None else f"reading can go on at offset {next_offset}"
+    def _corrupt(
+        self, segment: Segment, position: int, problem: str, next_offset: int | None
+    ) -> CorruptBatch:
+        advice = (
+            "nothing valid follows" if next_offset is None else f"reading can go on at offset {next_offset}"
+        )
         return CorruptBatch(
             f"{segment.path} at byte {position}: {problem}; {advice} (`pykafkalite verify` lists all damage)",
             path=segment.path,

@@ -8,16 +8,19 @@ and appends go on in a new segment (design decision 7).
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .._core import Segment
-from .config import TopicConfig
 from .files import sync_directory
 from .naming import segment_file
 from .reading import Bounds
 from .repair import UNFINISHED
 from .segments import base_offsets
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .config import TopicConfig
 
 DELETED = ".deleted"
 TORN = ".torn"
@@ -84,15 +87,21 @@ class _Suspect:
         """Cut the torn tail of the last segment; say what stays in others."""
         found = self.found
         for hole in found.holes:
-            notes.append(f"{self.path}: bytes {hole.position} to {hole.valid_after}: {hole.problem}; kept, but not readable")
+            notes.append(
+                f"{self.path}: bytes {hole.position} to {hole.valid_after}: {hole.problem}; kept, but not readable"
+            )
         tail = found.file_size - found.end
         if tail and is_last:
             kept = keep_aside(self.path, found.end)
             self._segment.truncate(found.end)
             if not found.zeros:
-                notes.append(f"{self.path}: torn tail ({found.problem}): cut {tail:,} bytes from {found.end} on{kept}")
+                notes.append(
+                    f"{self.path}: torn tail ({found.problem}): cut {tail:,} bytes from {found.end} on{kept}"
+                )
         elif tail:
-            notes.append(f"{self.path}: bytes from {found.end} on: {found.problem}; kept, later segments are valid")
+            notes.append(
+                f"{self.path}: bytes from {found.end} on: {found.problem}; kept, later segments are valid"
+            )
         self._segment.flush_indexes()
         self._segment.close()
 

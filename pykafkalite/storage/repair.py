@@ -8,12 +8,15 @@ which is synced and renamed over the old one. Views keep the old inode; names ke
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import _core
 from ..errors import CorruptBatch, StorageError
 from .files import storage_error, sync_directory
 from .naming import segment_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Kafka too removes files of this suffix when it finds them at start.
 UNFINISHED = ".cleaned"

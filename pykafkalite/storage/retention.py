@@ -7,13 +7,17 @@ mapped the segment keep it, readers that come later do not find it.
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .files import remove_quietly
-from .partition import WritablePartition
 from .recovery import DELETED
-from .scheduler import Scheduler
 from .segments import largest_timestamp
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .partition import WritablePartition
+    from .scheduler import Scheduler
 
 
 def enforce_retention(partition: WritablePartition, now_ms: int, scheduler: Scheduler) -> int:
@@ -46,7 +50,11 @@ def _deletable(partition: WritablePartition, bases: list[int], now_ms: int) -> i
             return index
         before_start = not is_active and following <= written.start
         over_size = 0 <= config.retention_bytes <= kept_size - sizes[index]
-        too_old = 0 <= config.retention_ms < now_ms - largest_timestamp(partition.directory, base, sizes[index], config)
+        too_old = (
+            0
+            <= config.retention_ms
+            < now_ms - largest_timestamp(partition.directory, base, sizes[index], config)
+        )
         if not (before_start or (config.deletes and (over_size or too_old))):
             return index
         kept_size -= sizes[index]

@@ -11,8 +11,10 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from .clock import Clock
+if TYPE_CHECKING:
+    from .clock import Clock
 
 logger = logging.getLogger(__name__)
 

@@ -6,11 +6,15 @@ import os
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .._core import Segment
-from .config import TopicConfig
 from .naming import LOG, parse_segment_file, segment_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .config import TopicConfig
 
 # A mapped segment costs address space and one of the kernel's 65,530 maps, no descriptor.
 OPEN_SEGMENTS = 512
@@ -43,7 +47,9 @@ class SegmentCache:
         self._open: OrderedDict[tuple[Path, int], tuple[Segment, bool]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, directory: Path, base: int, end: int | None, config: TopicConfig, *, mapped: bool) -> Segment:
+    def get(
+        self, directory: Path, base: int, end: int | None, config: TopicConfig, *, mapped: bool
+    ) -> Segment:
         """The segment, with batches up to file position `end` published (None: sealed, to the end of the file)."""
         key = (directory, base)
         with self._lock:

@@ -7,11 +7,14 @@ import shutil
 import tempfile
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import Error, StoreLocked
-from .clock import Clock
 from .files import remove_quietly, storage_error
 from .writing import WritingStore
+
+if TYPE_CHECKING:
+    from .clock import Clock
 
 MEMORY = ":memory:"
 _PREFIX = "pykafkalite-memory-"
@@ -45,15 +48,15 @@ def open_shared(path: str | os.PathLike[str], durability: str, clock: Clock) -> 
         return store
     directory = Path(path).resolve()
     with _lock:
-        store = _shared.get(directory)
-        if store is not None and store.belongs_here():
-            if store.durability != durability:
+        shared = _shared.get(directory)
+        if shared is not None and shared.belongs_here():
+            if shared.durability != durability:
                 raise StoreLocked(
-                    f"{directory} is open in this process with durability={store.durability!r} already; "
+                    f"{directory} is open in this process with durability={shared.durability!r} already; "
                     f"use that, or close it first"
                 )
-            store.openers += 1
-            return store
+            shared.openers += 1
+            return shared
         try:
             store = SharedStore(directory, durability, clock)
         except Error:

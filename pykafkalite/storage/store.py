@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ..errors import Closed, Forked, NotAStore, ReadOnly, UnknownTopic
@@ -19,6 +17,9 @@ from .metadata import FILE as METADATA_FILE
 from .naming import hint
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
     from .image import Topic
     from .reading import Partition
 
@@ -60,7 +61,9 @@ class Store:
             return open_shared(path, durability, clock)
         directory = Path(path).absolute()
         if not directory.is_dir():
-            raise NotAStore(f"there is no directory {directory}; create a topic in it first, or check the path")
+            raise NotAStore(
+                f"there is no directory {directory}; create a topic in it first, or check the path"
+            )
         if (directory / METADATA_FILE).exists():
             from .following import FollowingStore
 
@@ -156,12 +159,16 @@ class Store:
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "read-only" if self.read_only else f"durability={self.durability!r}"
+        state = (
+            "closed" if self._closed else "read-only" if self.read_only else f"durability={self.durability!r}"
+        )
         return f"<{type(self).__name__} {self.path} {state}>"
 
     # --- writing: refused, except by a store that was opened for it ------------
 
-    def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, object] | None = None) -> Topic:
+    def create_topic(
+        self, name: str, partitions: int = 1, config: Mapping[str, object] | None = None
+    ) -> Topic:
         """Create a topic. Raises InvalidTopic, TopicExists, InvalidPartitions, InvalidConfig, ReadOnly."""
         raise self._refusal("create a topic")
 
@@ -174,11 +181,11 @@ class Store:
         raise self._refusal("add partitions")
 
     def alter_config(self, name: str, changes: Mapping[str, object | None]) -> Topic:
-        """Change configs of a topic; None sets one back to its default. Raises InvalidConfig, UnknownTopic, ReadOnly."""
+        """Change a topic's configs; None: back to the default. Raises InvalidConfig, UnknownTopic, ReadOnly."""
         raise self._refusal("alter a topic")
 
     def delete_records(self, name: str, partition: int, before: int) -> int:
-        """Delete the records below offset `before` (-1: all); the new log start offset. Raises OffsetOutOfRange, ReadOnly."""
+        """Delete records below offset `before` (-1: all); the new log start. Raises OffsetOutOfRange, ReadOnly."""
         raise self._refusal("delete records")
 
     def _refusal(self, what: str) -> ReadOnly:

@@ -10,9 +10,9 @@ import logging
 import os
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from .. import _core
 from ..errors import Closed, NotAStore, UnknownTopic
@@ -25,11 +25,9 @@ from .checkpoints import (
     RECOVERY_POINTS,
     MetaProperties,
 )
-from .clock import Clock
 from .durability import Durability, NoSync, SyncBehind, SyncOnAppend
 from .files import remove_quietly
 from .locking import DirectoryLock
-from .image import Topic
 from .metadata import FILE as METADATA_FILE
 from .metadata import MetadataLog
 from .naming import (
@@ -51,6 +49,13 @@ from .retention import enforce_retention
 from .scheduler import Scheduler
 from .segments import SegmentCache
 from .store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from uuid import UUID
+
+    from .clock import Clock
+    from .image import Topic
 
 logger = logging.getLogger(__name__)
 
@@ -94,13 +99,17 @@ class WritingStore(Store):
         self._meta = self._load_meta()
         was_clean = CLEAN_SHUTDOWN.read(self.path).value is not None
         self._metadata = MetadataLog.open(
-            self.path, node_id=self._meta.node_id, writable=True, torn=self._keep_torn_commit, now=self.clock.now_ms
+            self.path,
+            node_id=self._meta.node_id,
+            writable=True,
+            torn=self._keep_torn_commit,
+            now=self.clock.now_ms,
         )
         self.slots = Slots(self.path / LIVE_FILE)
         is_clean = was_clean and self.slots.clean
         if was_clean:
             CLEAN_SHUTDOWN.remove(self.path)
-        self.slots.live.mark_open()
+        self.slots.live.take_over()
         self._recovery_points = dict(RECOVERY_POINTS.read(self.path).value or {})
         self._log_starts = dict(LOG_STARTS.read(self.path).value or {})
         self.durability = durability
@@ -211,11 +220,17 @@ class WritingStore(Store):
         )
 
     def _loaded(self) -> list[WritablePartition]:
-        return [partition for partition in list(self._partitions.values()) if isinstance(partition, WritablePartition)]
+        return [
+            partition
+            for partition in list(self._partitions.values())
+            if isinstance(partition, WritablePartition)
+        ]
 
     # --- topics ----------------------------------------------------------------
 
-    def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, object] | None = None) -> Topic:
+    def create_topic(
+        self, name: str, partitions: int = 1, config: Mapping[str, object] | None = None
+    ) -> Topic:
         self.check_usable()
         topic = self._metadata.create_topic(name, partitions, config)
         self.slots.live.bump()
@@ -250,7 +265,7 @@ class WritingStore(Store):
                 self._cache.forget(directory)
                 if directory.is_dir():
                     renamed = directory.rename(self.path / renamed_directory(name, index, DELETE))
-                    self.scheduler.after(delay, lambda path=renamed: remove_quietly([path]))
+                    self.scheduler.after(delay, partial(remove_quietly, [renamed]))
                 self._recovery_points.pop((name, index), None)
                 self._log_starts.pop((name, index), None)
             self.slots.drop((topic.id, index) for index in range(topic.partitions))
@@ -325,6 +340,7 @@ class WritingStore(Store):
         finally:
             self._cache.clear()
             self._metadata.close()
+            self.slots.live.close()
             self._directory_lock.release()
             _open_stores.discard(self)
 
@@ -334,7 +350,7 @@ class WritingStore(Store):
         self._write_log_starts()
         self.checkpoint()
         self._metadata.write_bootstrap()
-        self.slots.live.mark_clean()
+        self.slots.live.mark_closed()
         CLEAN_SHUTDOWN.write(self.path, -1)
 
     def let_go_in_child(self) -> None:
@@ -343,7 +359,14 @@ class WritingStore(Store):
 
 
 _open_stores: weakref.WeakSet[WritingStore] = weakref.WeakSet()
-os.register_at_fork(after_in_child=lambda: [store.let_go_in_child() for store in list(_open_stores)])
+
+
+def _let_go_in_child() -> None:
+    for store in list(_open_stores):
+        store.let_go_in_child()
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)
 
 _SYNCING: Mapping[str, Callable[[WritingStore], Durability]] = {
     "os": lambda store: SyncBehind(store.path, store.clock),

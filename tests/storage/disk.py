@@ -28,7 +28,9 @@ class Disk:
         self.clock = ManualClock(NOW)
         self.store = self._open()
         if "events" not in self.store.topics():
-            self.store.create_topic("events", 1, {name.replace("_", "."): value for name, value in config.items()})
+            self.store.create_topic(
+                "events", 1, {name.replace("_", "."): value for name, value in config.items()}
+            )
 
     def _open(self) -> Store:
         return Store.open(self.path, durability=self.durability, clock=self.clock)
@@ -106,7 +108,9 @@ class Disk:
         path.write_bytes(data)
 
 
-def read_all(store: Store, topic: str, index: int, offset: int | None = None) -> list[tuple[int, bytes | None]]:
+def read_all(
+    store: Store, topic: str, index: int, offset: int | None = None
+) -> list[tuple[int, bytes | None]]:
     """[(offset, value)] of a partition, as a scan would read it."""
     partition = store.partition(topic, index)
     reader = _core.ColumnReader(topic, index, ["offset", "value"])

@@ -5,8 +5,8 @@ import threading
 import time
 
 import pytest
-
 from disk import Disk, sealed
+
 from pykafkalite import _core
 from pykafkalite.errors import MessageTooLarge, StorageError
 from pykafkalite.storage.durability import PROMISE_SECONDS
@@ -100,7 +100,7 @@ def test_flush_messages_syncs_before_it_acknowledges(new_disk):
 
 def test_a_batch_over_max_message_bytes_is_refused_and_nothing_is_written(new_disk):
     disk = new_disk(max_message_bytes=200)
-    with pytest.raises(MessageTooLarge, match="max.message.bytes=200"):
+    with pytest.raises(MessageTooLarge, match=r"max\.message\.bytes=200"):
         disk.append(b"x" * 200)
     assert disk.append(b"x") == 0
 

@@ -1,7 +1,6 @@
 """What retention deletes, and what it leaves."""
 
 import pytest
-
 from disk import NOW
 
 DAY = 24 * 3600 * 1000

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from disk import read_all, sealed
+
 from pykafkalite.errors import (
     Closed,
     Forked,
@@ -22,7 +22,13 @@ from pykafkalite.errors import (
 )
 from pykafkalite.storage.store import Store
 
-HOLD = "import sys, pykafkalite.storage.store as s; s.Store.open(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+HOLD = """
+import sys
+from pykafkalite.storage.store import Store
+store = Store.open(sys.argv[1])
+print("open", flush=True)
+sys.stdin.read()
+"""
 
 
 def test_records_survive_a_clean_stop(disk):
@@ -88,7 +94,9 @@ def test_a_memory_store_leaves_nothing_behind():
 
 def test_the_memory_of_a_dead_process_is_cleared_by_the_next_one():
     code = "from pykafkalite.storage.store import Store; import os; print(Store.open(':memory:').path); os._exit(0)"
-    left = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    left = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
     assert os.path.isdir(left)
     Store.open(":memory:").close()
     assert not os.path.exists(left)
@@ -157,10 +165,10 @@ def test_a_deleted_topics_directory_goes_after_file_delete_delay_ms(new_disk):
     disk = new_disk(file_delete_delay_ms=5000)
     disk.append(b"old")
     disk.store.delete_topic("events")
-    assert [path for path in disk.path.glob("events-0.*-delete")]
+    assert list(disk.path.glob("events-0.*-delete"))
     disk.clock.advance(5.1)
     disk.store.scheduler.run_due()
-    assert not [path for path in disk.path.glob("events-0*")]
+    assert not list(disk.path.glob("events-0*"))
 
 
 def test_a_partition_directory_of_no_topic_is_set_aside(disk):
