@@ -86,10 +86,10 @@ class _Suspect:
     def settle(self, notes: list[str], *, is_last: bool) -> None:
         """Cut the torn tail of the last segment; say what stays in others."""
         found = self.found
-        for hole in found.holes:
-            notes.append(
-                f"{self.path}: bytes {hole.position} to {hole.valid_after}: {hole.problem}; kept, but not readable"
-            )
+        notes += (
+            f"{self.path}: bytes {hole.position} to {hole.valid_after}: {hole.problem}; kept, but not readable"
+            for hole in found.holes
+        )
         tail = found.file_size - found.end
         if tail and is_last:
             kept = keep_aside(self.path, found.end)
