@@ -10,17 +10,20 @@ static bool confirmed(const pkl_source *source, pkl_index_entry e,
 }
 
 void pkl_prove_entry(pkl_index_reader *reader, const pkl_source *source,
-                     int64_t end, int64_t *slot, pkl_index_entry *entry) {
+                     int64_t end, int64_t offset, int64_t *slot,
+                     pkl_index_entry *entry) {
   for (int i = 0; i < PKL_INDEX_TRIES && *slot >= 0; i++, --*slot) {
-    if (pkl_index_get(reader, *slot, entry) && confirmed(source, *entry, end))
+    if (pkl_index_get(reader, *slot, entry) && entry->key <= offset &&
+        confirmed(source, *entry, end))
       return;
   }
   *slot = -1;
 }
 
-pkl_status pkl_next_valid(const pkl_source *source, int64_t position,
-                          int64_t end, int64_t first_offset, pkl_batch *batch,
-                          int64_t *found) {
+/* The next whole valid batch behind a bad one at `position`. */
+static pkl_status next_valid(const pkl_source *source, int64_t position,
+                             int64_t end, int64_t first_offset,
+                             pkl_batch *batch, int64_t *found) {
   pkl_window window;
   pkl_status status = pkl_window_init(&window, *source, end);
   if (status) return status;
@@ -56,39 +59,62 @@ static bool contradicted(const pkl_source *source, const pkl_batch *b,
           next.base_offset >= expected);
 }
 
+pkl_walk pkl_walk_from(const pkl_source *source, int64_t start, int64_t end) {
+  return (pkl_walk){source, start, end, 0, -1, 0};
+}
+
+pkl_status pkl_walk_look(pkl_walk *w, pkl_batch *b) {
+  pkl_status status = pkl_source_batch(w->source, w->at, w->end, b);
+  if (status == PKL_SYSTEM) return status;
+  bool follows = status == PKL_OK && b->base_offset == w->expected;
+  if (!follows && w->before >= 0 &&
+      bad_crc(w->source, w->before, w->end)) {
+    /* The batch before may have led astray, with a wrong length or offset. */
+    w->at = w->before;
+    w->expected = w->before_expected;
+    return PKL_CORRUPT;
+  }
+  if (status == PKL_END) return PKL_END;
+  return status || b->base_offset < w->expected ? PKL_CORRUPT : PKL_OK;
+}
+
+void pkl_walk_pass(pkl_walk *w, const pkl_batch *b) {
+  w->before = w->at;
+  w->before_expected = w->expected;
+  w->at += (int64_t)b->size;
+  w->expected = b->last_offset + 1;
+}
+
+pkl_status pkl_walk_skip(pkl_walk *w, pkl_batch *next) {
+  int64_t found;
+  pkl_status status =
+      next_valid(w->source, w->at, w->end, w->expected, next, &found);
+  if (status) return status;
+  w->at = found;
+  w->before = -1;
+  return PKL_OK;
+}
+
 pkl_status pkl_walk_to(const pkl_source *source, int64_t start, int64_t end,
                        int64_t offset, int64_t *position) {
-  int64_t at = start, before = -1, expected = 0;
+  pkl_walk w = pkl_walk_from(source, start, end);
   for (;;) {
     pkl_batch b;
-    pkl_status status = pkl_source_batch(source, at, end, &b);
+    pkl_status status = pkl_walk_look(&w, &b);
     if (status == PKL_SYSTEM) return status;
-    *position = at;
+    *position = w.at;
     if (status == PKL_END) return PKL_OK;
-    bool bad = status || b.base_offset < expected;
-    if (!bad && b.last_offset >= offset) {
-      /* In a gap, the batch before may have lost its last offsets. */
-      if (b.base_offset > offset && before >= 0 &&
-          bad_crc(source, before, end)) {
-        *position = before;
-        return PKL_OK;
-      }
-      bad = contradicted(source, &b, at, end, expected);
-      if (!bad) return PKL_OK;
+    if (status == PKL_OK && b.last_offset >= offset) {
+      if (!contradicted(source, &b, w.at, end, w.expected)) return PKL_OK;
+      status = PKL_CORRUPT;
     }
-    if (bad) {
-      pkl_batch next;
-      int64_t found;
-      status = pkl_next_valid(source, at, end, expected, &next, &found);
-      if (status == PKL_SYSTEM || status == PKL_NO_MEMORY) return status;
-      if (status || next.base_offset > offset) return PKL_OK;
-      before = -1;
-      at = found;
-    } else {
-      before = at;
-      expected = b.last_offset + 1;
-      at += (int64_t)b.size;
+    if (status == PKL_OK) {
+      pkl_walk_pass(&w, &b);
+      continue;
     }
+    status = pkl_walk_skip(&w, &b);
+    if (status == PKL_SYSTEM || status == PKL_NO_MEMORY) return status;
+    if (status || b.base_offset > offset) return PKL_OK;
   }
 }
 
@@ -107,7 +133,7 @@ pkl_status pkl_segment_lookup(pkl_segment *s, pkl_source source, int64_t offset,
     pkl_index_reader reader;
     pkl_index_reader_open(&reader, &file);
     int64_t slot = pkl_index_search(&reader, offset);
-    pkl_prove_entry(&reader, &source, end, &slot, &entry);
+    pkl_prove_entry(&reader, &source, end, offset, &slot, &entry);
     if (slot >= 0) start = entry.value;
     pkl_index_reader_close(&reader);
   }
@@ -139,7 +165,7 @@ static int64_t start_for_timestamp(pkl_segment *s, pkl_source source,
   pkl_index_reader_open(&reader, &file);
   int64_t slot = pkl_index_search(&reader, timestamp);
   for (int i = 0; i < PKL_INDEX_TRIES && slot >= 0 && start < 0; i++, slot--) {
-    if (pkl_index_get(&reader, slot, &e))
+    if (pkl_index_get(&reader, slot, &e) && e.key <= timestamp)
       start = proven_time(s, source, end, e);
   }
   pkl_index_reader_close(&reader);
@@ -152,21 +178,18 @@ pkl_status pkl_segment_lookup_timestamp(pkl_segment *s, pkl_source source,
                                         int64_t *base_offset) {
   int64_t end = pkl_segment_end(s);
   int64_t at = start_for_timestamp(s, source, end, timestamp);
-  if (at < from) at = from;
+  pkl_walk w = pkl_walk_from(&source, at < from ? from : at, end);
   for (;;) {
     pkl_batch b;
-    pkl_status status = pkl_source_batch(&source, at, end, &b);
-    if (status == PKL_SYSTEM || status == PKL_END) return status;
-    if (status) {
-      status = pkl_next_valid(&source, at, end, s->base_offset, &b, &at);
-      if (status) return status;
-    }
+    pkl_status status = pkl_walk_look(&w, &b);
+    if (status == PKL_CORRUPT) status = pkl_walk_skip(&w, &b);
+    if (status) return status;
     if (b.max_timestamp >= timestamp) {
-      *position = at;
+      *position = w.at;
       *base_offset = b.base_offset;
       return PKL_OK;
     }
-    at += (int64_t)b.size;
+    pkl_walk_pass(&w, &b);
   }
 }
 

@@ -213,14 +213,13 @@ bool pkl_segment_fits(pkl_segment *s, int64_t size, int64_t last_offset) {
          last_offset - s->base_offset <= INT32_MAX;
 }
 
-/* Adds the headers from summary->upto to `end`. */
+/* Adds the batches from sum->upto to `end`. */
 static pkl_status walk_on(pkl_source source, int64_t end, pkl_summary *sum) {
-  int64_t at = sum->upto;
+  pkl_walk w = pkl_walk_from(&source, sum->upto, end);
   for (;;) {
     pkl_batch b;
-    pkl_status status = pkl_source_batch(&source, at, end, &b);
-    if (status && status != PKL_END && status != PKL_SYSTEM)
-      status = pkl_next_valid(&source, at, end, sum->next_offset, &b, &at);
+    pkl_status status = pkl_walk_look(&w, &b);
+    if (status == PKL_CORRUPT) status = pkl_walk_skip(&w, &b);
     if (status == PKL_END) break;
     if (status) return status;
     if (b.max_timestamp > sum->max_timestamp) {
@@ -228,7 +227,7 @@ static pkl_status walk_on(pkl_source source, int64_t end, pkl_summary *sum) {
       sum->max_timestamp_offset = b.last_offset;
     }
     sum->next_offset = b.last_offset + 1;
-    at += (int64_t)b.size;
+    pkl_walk_pass(&w, &b);
   }
   sum->upto = end;
   return PKL_OK;
@@ -246,7 +245,7 @@ static int64_t prove_last_time(pkl_index_reader *times,
     int64_t position;
     if (!pkl_index_get(times, slot, e)) continue;
     int64_t lead = pkl_index_search(offsets, e->value);
-    pkl_prove_entry(offsets, &source, sum->upto, &lead, &near);
+    pkl_prove_entry(offsets, &source, sum->upto, e->value, &lead, &near);
     if (pkl_walk_to(&source, lead < 0 ? 0 : near.value, sum->upto, e->value,
                     &position) == PKL_OK &&
         pkl_source_batch(&source, position, sum->upto, &b) == PKL_OK &&
@@ -261,7 +260,7 @@ static pkl_status summarize_by_index(pkl_segment *s, pkl_source source,
                                      pkl_index_reader *times) {
   pkl_index_entry last;
   int64_t slot = pkl_index_search_value(offsets, end - 1);
-  pkl_prove_entry(offsets, &source, end, &slot, &last);
+  pkl_prove_entry(offsets, &source, end, INT64_MAX, &slot, &last);
   pkl_summary sum = {slot < 0 ? 0 : last.value, s->base_offset, -1, -1};
   pkl_status status = walk_on(source, end, &sum);
   if (status) return status;

@@ -33,19 +33,40 @@ pkl_status pkl_segment_span(pkl_segment *segment, pkl_source source,
                             int64_t *span_end);
 
 /* For segment.c.  The entry in `slot` of an offset index, or one of the few before
- * it, that the batch it points to confirms; *slot is -1 when there is none. */
+ * it, that is at or under `offset` and that the batch it points to confirms; *slot
+ * is -1 when there is none. */
 void pkl_prove_entry(pkl_index_reader *reader, const pkl_source *source,
-                     int64_t end, int64_t *slot, pkl_index_entry *entry);
+                     int64_t end, int64_t offset, int64_t *slot,
+                     pkl_index_entry *entry);
+
+/* A walk from header to header.  Where the offsets leave a gap or the bytes are no
+ * batch, the batch before is asked for its CRC: a wrong length or offset in it
+ * must not hide the good batches that follow. */
+typedef struct pkl_walk {
+  const pkl_source *source;
+  int64_t at;
+  int64_t end;
+  int64_t expected;        /* the least base offset that may follow */
+  int64_t before;          /* position of the batch passed last; -1: none */
+  int64_t before_expected; /* what was expected there */
+} pkl_walk;
+
+pkl_walk pkl_walk_from(const pkl_source *source, int64_t start, int64_t end);
+
+/* The batch at walk->at.  PKL_END; PKL_CORRUPT, with walk->at where the bad bytes
+ * begin; PKL_SYSTEM. */
+pkl_status pkl_walk_look(pkl_walk *walk, pkl_batch *batch);
+
+/* To the batch after the one looked at. */
+void pkl_walk_pass(pkl_walk *walk, const pkl_batch *batch);
+
+/* After PKL_CORRUPT: to the next whole valid batch, which is given, too.  PKL_END
+ * when there is none. */
+pkl_status pkl_walk_skip(pkl_walk *walk, pkl_batch *next);
 
 /* As pkl_segment_lookup, walking from the batch at `start`. */
 pkl_status pkl_walk_to(const pkl_source *source, int64_t start, int64_t end,
                        int64_t offset, int64_t *position);
-
-/* The next whole valid batch behind a bad one at `position`, with offsets of at
- * least `first_offset`.  PKL_END when there is none. */
-pkl_status pkl_next_valid(const pkl_source *source, int64_t position,
-                          int64_t end, int64_t first_offset, pkl_batch *batch,
-                          int64_t *found);
 
 /* How many entries are asked before the index is given up. */
 enum { PKL_INDEX_TRIES = 16 };
