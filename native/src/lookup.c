@@ -20,10 +20,9 @@ void pkl_prove_entry(pkl_index_reader *reader, const pkl_source *source,
   *slot = -1;
 }
 
-/* The next whole valid batch behind a bad one at `position`. */
-static pkl_status next_valid(const pkl_source *source, int64_t position,
-                             int64_t end, int64_t first_offset,
-                             pkl_batch *batch, int64_t *found) {
+pkl_status pkl_next_valid(const pkl_source *source, int64_t position,
+                          int64_t end, int64_t first_offset, pkl_batch *batch,
+                          int64_t *found) {
   pkl_window window;
   pkl_status status = pkl_window_init(&window, *source, end);
   if (status) return status;
@@ -88,7 +87,7 @@ void pkl_walk_pass(pkl_walk *w, const pkl_batch *b) {
 pkl_status pkl_walk_skip(pkl_walk *w, pkl_batch *next) {
   int64_t found;
   pkl_status status =
-      next_valid(w->source, w->at, w->end, w->expected, next, &found);
+      pkl_next_valid(w->source, w->at, w->end, w->expected, next, &found);
   if (status) return status;
   w->at = found;
   w->before = -1;

@@ -32,6 +32,12 @@ pkl_status pkl_segment_span(pkl_segment *segment, pkl_source source,
                             int64_t start, int64_t max_bytes, int64_t until,
                             int64_t *span_end);
 
+/* The next whole valid batch (CRC checked) behind a bad one at `position`, with
+ * offsets of at least `first_offset`.  PKL_END when there is none. */
+pkl_status pkl_next_valid(const pkl_source *source, int64_t position,
+                          int64_t end, int64_t first_offset, pkl_batch *batch,
+                          int64_t *found);
+
 /* For segment.c.  The entry in `slot` of an offset index, or one of the few before
  * it, that is at or under `offset` and that the batch it points to confirms; *slot
  * is -1 when there is none. */
