@@ -6,6 +6,7 @@ partition differ only in where their bounds come from (`Partition.bounds`).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import _core
@@ -48,7 +49,7 @@ class Span(NamedTuple):
     end: int
 
 
-class Partition:
+class Partition(ABC):
     """One partition as its readers see it. Safe from any thread."""
 
     mapped = True
@@ -65,9 +66,9 @@ class Partition:
         # Where the last `fill` stopped: a reader that goes on there needs no index.
         self._resume: tuple[int, int, int] = (-1, 0, 0)
 
+    @abstractmethod
     def bounds(self) -> Bounds:
         """The bounds published now."""
-        raise NotImplementedError
 
     @property
     def start_offset(self) -> int:

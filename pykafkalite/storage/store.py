@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .reading import Partition
 
 
-class Store:
+class Store(ABC):
     """What every kind of store offers. Safe from any thread; of no use in a forked child."""
 
     read_only = True
@@ -74,27 +75,29 @@ class Store:
 
     # --- what kinds of store differ in -----------------------------------------
 
+    @abstractmethod
     def topics(self) -> Mapping[str, Topic]:
-        """All topics by name, internal ones too, in order of name."""
-        raise NotImplementedError
+        """All topics by name, internal ones too."""
 
+    @abstractmethod
     def _make_partition(self, topic: Topic, index: int) -> Partition:
-        raise NotImplementedError
+        """One partition of an existing topic; called once for each."""
 
     @property
+    @abstractmethod
     def cluster_id(self) -> str:
         """As in `meta.properties`."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def sequence(self) -> int:
         """A number that moves with everything that becomes visible."""
-        raise NotImplementedError
 
+    @abstractmethod
     def wait(self, seen: int, timeout: float) -> int:
         """Sleep until `sequence` is not `seen`, at most `timeout` seconds; the sequence then. Ctrl-C works."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _release(self) -> None:
         """Let go of what the kind of store holds."""
 
