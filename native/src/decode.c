@@ -284,11 +284,8 @@ static inline bool read_usual_record(const uint8_t *at, const uint8_t *end,
   at = take_short(at, &value_size);
   f->value = at;
   f->value_size = nullable(value_size);
-  if (likely(f->value_size > 0)) {
-    if (unlikely(f->value_size > stops - at)) return false;
-    at += f->value_size;
-  }
-  /* This also tells a record whose fields reach behind its end. */
+  if (likely(f->value_size > 0)) at += f->value_size;
+  /* This also tells a value that reaches behind its record. */
   if (unlikely(at + 1 != stops || *at != 0)) return false;
   if (unlikely((delta & 1) || f->key_size < -1 || f->value_size < -1))
     return false;
