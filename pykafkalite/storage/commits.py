@@ -121,7 +121,7 @@ class CommitFile:
     def damaged(self, problem: str) -> CorruptBatch:
         return CorruptBatch(
             f"{self.path} is damaged at byte {self.end}: {problem}. Put back a copy of it, or move it away "
-            "to begin anew: the partitions' own files are not touched",
+            "to begin anew: the partitions' directories are then set aside, not deleted",
             path=str(self.path),
             position=self.end,
         )
