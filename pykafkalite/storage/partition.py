@@ -156,8 +156,7 @@ class WritablePartition(Partition):
             if isinstance(batch, Encoded)
             else _measure(batch)
         )
-        if not self._appends_time:
-            self._check_timestamps(incoming)
+        self.check_timestamps(incoming.oldest, incoming.latest)
         if self._compression is not None:
             incoming = _recoded(incoming, self._compression)
         if incoming.size > config.max_message_bytes:
@@ -167,21 +166,26 @@ class WritablePartition(Partition):
             )
         return incoming
 
-    def _check_timestamps(self, incoming: Incoming) -> None:
+    def check_timestamps(self, oldest: int, latest: int) -> None:
+        """Whether records from `oldest` to `latest` (ms) may be appended: `append` asks, and who checks
+        many batches before the first of them is written. Raises InvalidTimestamp.
+        """
+        if self._appends_time:
+            return
         now, config = self._services.clock.now_ms(), self.config
-        if now - incoming.oldest > config.message_timestamp_before_max_ms:
+        if now - oldest > config.message_timestamp_before_max_ms:
             raise InvalidTimestamp(
-                f"timestamp {incoming.oldest} is more than message.timestamp.before.max.ms="
+                f"timestamp {oldest} is more than message.timestamp.before.max.ms="
                 f"{config.message_timestamp_before_max_ms} before now ({now}); "
                 f"correct it or raise that config of {self.topic!r}"
             )
-        if incoming.latest - now > config.message_timestamp_after_max_ms:
+        if latest - now > config.message_timestamp_after_max_ms:
             raise InvalidTimestamp(
-                f"timestamp {incoming.latest} is more than message.timestamp.after.max.ms="
+                f"timestamp {latest} is more than message.timestamp.after.max.ms="
                 f"{config.message_timestamp_after_max_ms} after now ({now}); timestamps are milliseconds: "
                 f"correct it or raise that config of {self.topic!r}"
             )
-        if 0 <= config.retention_ms < now - incoming.latest and not self._warned_expired:
+        if 0 <= config.retention_ms < now - latest and not self._warned_expired:
             self._warned_expired = True
             warnings.warn(
                 f"records of {self.topic!r} are older than its retention.ms={config.retention_ms} already "
