@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self, TypeAlias
 
+from pykafkalite._core import Message
+
 if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
     from typing_extensions import Buffer
-
-    from pykafkalite._core import Message
 
 __all__ = [
     "Batches",

@@ -1,0 +1,336 @@
+"""A consumer: reads its share of topics, and commits what it was told to."""
+
+from __future__ import annotations
+
+import logging
+import time
+import weakref
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from pykafkalite._core import ColumnReader
+from pykafkalite.api import TopicPartition
+from pykafkalite.embedded import bounds
+from pykafkalite.embedded.cursor import (
+    COLUMNS,
+    Cursor,
+    check_columns,
+    check_values,
+    finisher,
+    schema_of,
+    take_turns,
+)
+from pykafkalite.errors import Closed, OffsetOutOfRange, ReadOnly, UnknownTopic
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    import pyarrow as pa
+
+    from pykafkalite._core import Message
+    from pykafkalite.api import Moment, Values
+    from pykafkalite.embedded.log import Log
+    from pykafkalite.storage.reading import Partition
+
+T = TypeVar("T")
+Fetched = tuple[TopicPartition, int, T]
+"""A partition, the offset after what was read there, and what was read."""
+
+logger = logging.getLogger(__name__)
+_LOOK = 1.0  # seconds; how often a waiting consumer looks whether topics or its group have changed
+
+
+class Consumer:
+    """Made by `Log.consumer`.  Belongs to one thread.
+
+    Which partitions it reads is looked up whenever it goes on reading.  Those that it keeps go on
+    where they are; those that are new to it start at the group's commit.
+    """
+
+    def __init__(self, log: Log, topics: Sequence[str], group: str | None, start: Moment) -> None:
+        for name in topics:
+            log.store.topic(name)
+        if not topics:
+            raise UnknownTopic("a consumer reads at least one topic")
+        self.topics = tuple(dict.fromkeys(topics))
+        self.group = group
+        self._log = log
+        self._start = bounds.parse(start)
+        self._positions: dict[TopicPartition, int] = {}
+        self._stored: dict[TopicPartition, int] = {}
+        self._generation = -1
+        self._membership = log.coordinator.join(group, self.topics)
+        self._leave = weakref.finalize(self, self._membership.leave)
+        self._leave.atexit = False
+        self._take_up()
+
+    @property
+    def assignment(self) -> tuple[TopicPartition, ...]:
+        self._take_up()
+        return tuple(self._positions)
+
+    # --- reading ------------------------------------------------------------
+
+    def batches(
+        self, timeout: float | None = None, *, columns: Sequence[str] | None = None, values: Values = "view"
+    ) -> Batches:
+        return Batches(self, check_columns(columns), values, timeout)
+
+    def messages(self, timeout: float | None = None) -> Iterator[Message]:
+        """Record by record; otherwise as `batches`."""
+        for place, after, messages in self._fetch(COLUMNS, ColumnReader.messages, timeout):
+            for message in messages:
+                self._yielded(place, message.offset + 1)
+                yield message
+            self._yielded(place, after)
+
+    def __iter__(self) -> Iterator[Message]:
+        return self.messages()
+
+    async def __aiter__(self) -> AsyncIterator[Message]:
+        from pykafkalite.embedded.asynchronous import PAUSE, Awaited
+
+        fetched = self._fetch_or_pause(COLUMNS, ColumnReader.messages, None, PAUSE)
+        async for place, after, messages in Awaited(fetched, _itself):
+            for message in messages:
+                self._yielded(place, message.offset + 1)
+                yield message
+            self._yielded(place, after)
+
+    def _fetch(
+        self, columns: Sequence[str], take: Callable[[ColumnReader], T], timeout: float | None
+    ) -> Iterator[Fetched[T]]:
+        fetched = self._fetch_or_pause(columns, take, timeout, _LOOK)
+        return (item for item in fetched if item is not None)
+
+    def _fetch_or_pause(
+        self, columns: Sequence[str], take: Callable[[ColumnReader], T], timeout: float | None, pause: float
+    ) -> Iterator[Fetched[T] | None]:
+        """Batches of the partitions in turn, until `timeout` seconds pass without any; None at a `pause`.
+
+        Whoever gets a batch moves the partition's position on: it counts as yielded from then on.
+        """
+        cursors: list[Cursor] = []
+        generation, turn, deadline = -1, 0, _deadline(timeout)
+        while True:
+            store = self._log.store
+            seen = store.sequence
+            if self._take_up() != generation or not cursors:
+                generation = self._generation
+                cursors = [Cursor(store.partition(*place), 0, columns=columns) for place in self._positions]
+            found = self._next(cursors, turn)
+            if found is not None:
+                turn, after, place = found[0] + 1, found[1], _place(cursors[found[0]])
+                yield place, after, take(cursors[found[0]].reader)
+                deadline = _deadline(timeout)
+                continue
+            left = pause if deadline is None else min(pause, deadline - time.monotonic())
+            if left <= 0:
+                return
+            if store.wait(seen, left) == seen:
+                self._take_up(refresh=True)
+                yield None
+
+    def _yielded(self, place: TopicPartition, after: int) -> None:
+        if place in self._positions:  # and not lost to another consumer meanwhile
+            self._positions[place] = after
+
+    def _next(self, cursors: Sequence[Cursor], turn: int) -> tuple[int, int] | None:
+        for cursor in cursors:
+            cursor.position = self._positions[_place(cursor)]
+        try:
+            found = take_turns(cursors, turn)
+        except OffsetOutOfRange:
+            if not self._step_over_deleted(cursors):
+                raise
+            return self._next(cursors, turn)
+        for cursor in cursors:
+            if cursor.position > self._positions[_place(cursor)]:
+                self._positions[_place(cursor)] = cursor.position  # over a gap
+        return found
+
+    def _step_over_deleted(self, cursors: Sequence[Cursor]) -> bool:
+        """What was to be read next is deleted: go on where `start` says, as auto.offset.reset does."""
+        moved = False
+        for cursor in cursors:
+            place, partition = _place(cursor), cursor.partition
+            position = self._positions[place]
+            if not partition.start_offset <= position <= partition.high_watermark:
+                self._positions[place] = self._first(partition)
+                logger.warning(
+                    "offset %d of %s-%d is not there any more: reading goes on at %d",
+                    position, *place, self._positions[place],
+                )  # fmt: skip
+                moved = True
+        return moved
+
+    # --- who reads what -----------------------------------------------------
+
+    def _take_up(self, *, refresh: bool = False) -> int:
+        """Looks up the assignment; returns its generation.  Raises Closed, UnknownMember."""
+        store = self._log.store
+        if not self._leave.alive:
+            raise Closed("the consumer is closed: make another")
+        if not refresh and self._membership.generation == self._generation:
+            return self._generation
+        generation, places = self._membership.sync(refresh=refresh)
+        if generation != self._generation:
+            committed = self._membership.committed()
+            positions = {}
+            for place in map(TopicPartition._make, places):
+                position = self._positions.get(place)
+                if position is None:
+                    commit = committed.get(place)
+                    partition = store.partition(*place)
+                    position = self._first(partition) if commit is None else commit.offset
+                    if commit is not None:
+                        self._stored[place] = commit.offset
+                positions[place] = position
+            self._stored = {place: offset for place, offset in self._stored.items() if place in positions}
+            self._positions, self._generation = positions, generation
+        return generation
+
+    def _first(self, partition: Partition) -> int:
+        """Where the start policy begins; an offset or time that is not there any more means the nearest."""
+        if isinstance(self._start, int):
+            return min(max(self._start, partition.start_offset), partition.high_watermark)
+        return bounds.resolve(partition, self._start)
+
+    # --- positions ----------------------------------------------------------
+
+    def commit(self, offsets: Mapping[TopicPartition, int] | None = None) -> dict[TopicPartition, int]:
+        store = self._log.store
+        if not self._leave.alive:
+            raise Closed("the consumer is closed: make another")
+        if self.group is None:
+            raise ReadOnly(
+                "a consumer without a group commits nothing: give it one, consumer(topics, group=...)"
+            )
+        if offsets is None:
+            changed = {
+                place: position
+                for place, position in self._positions.items()
+                if self._stored.get(place) != position
+            }
+        else:
+            changed = {TopicPartition(*place): _offset(offset) for place, offset in offsets.items()}
+            for place in changed:
+                store.partition(*place)
+        self._membership.commit(
+            self._generation, {(at.topic, at.partition): offset for at, offset in changed.items()}
+        )
+        self._stored |= changed
+        return changed
+
+    def committed(self, topic: str, partition: int) -> int | None:
+        self._log.store.partition(topic, partition)
+        commit = self._membership.committed().get((topic, partition))
+        return None if commit is None else commit.offset
+
+    def position(self, topic: str, partition: int) -> int:
+        """The offset of the next record to be yielded.  Raises UnknownTopic when it is not assigned."""
+        return self._positions[self._assigned(topic, partition)]
+
+    def seek(self, topic: str, partition: int, to: Moment) -> int:
+        """Raises OffsetOutOfRange, UnknownTopic when the partition is not assigned."""
+        place = self._assigned(topic, partition)
+        self._positions[place] = bounds.resolve(self._log.store.partition(topic, partition), to)
+        return self._positions[place]
+
+    def _assigned(self, topic: str, partition: int) -> TopicPartition:
+        self._take_up()
+        place = TopicPartition(topic, partition)
+        if place not in self._positions:
+            self._log.store.partition(topic, partition)
+            raise UnknownTopic(
+                f"{topic}-{partition} is not assigned to this consumer; it has {self._names()}"
+            )
+        return place
+
+    # --- the end ------------------------------------------------------------
+
+    def close(self) -> None:
+        self._leave()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _names(self) -> str:
+        return ", ".join(f"{topic}-{partition}" for topic, partition in self._positions) or "none"
+
+    def __repr__(self) -> str:
+        group = "no group" if self.group is None else f"group {self.group}"
+        state = self._names() if self._leave.alive else "closed"
+        return f"<Consumer of {', '.join(self.topics)} in {group}: {state}>"
+
+
+class Batches:
+    """What `Consumer.batches` gives.  Reads when it is asked for the next one, never ahead."""
+
+    def __init__(
+        self, consumer: Consumer, columns: Sequence[str], values: Values, timeout: float | None
+    ) -> None:
+        self._consumer = consumer
+        self._columns = columns
+        self._timeout = timeout
+        self.schema = schema_of(columns, check_values(values))
+        self._finish = finisher(columns, values)
+        self._relabel = (
+            _one_dictionary(consumer.topics) if "topic" in columns and len(consumer.topics) > 1 else None
+        )
+        self._fetched = consumer._fetch(columns, self._finish, timeout)
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return self
+
+    def __next__(self) -> pa.RecordBatch:
+        return self._deliver(next(self._fetched))
+
+    def __aiter__(self) -> AsyncIterator[pa.RecordBatch]:
+        from pykafkalite.embedded.asynchronous import PAUSE, Awaited
+
+        fetched = self._consumer._fetch_or_pause(self._columns, self._finish, self._timeout, PAUSE)
+        return Awaited(fetched, self._deliver)
+
+    def _deliver(self, fetched: Fetched[pa.RecordBatch]) -> pa.RecordBatch:
+        place, after, batch = fetched
+        self._consumer._yielded(place, after)
+        return batch if self._relabel is None else self._relabel(place.topic, batch)
+
+
+def _one_dictionary(topics: Sequence[str]) -> Callable[[str, pa.RecordBatch], pa.RecordBatch]:
+    """Gives every batch one dictionary with all topics, so that one IPC file can hold them."""
+    import pyarrow as pa
+
+    dictionary = pa.array(topics, pa.string())
+
+    def relabel(topic: str, batch: pa.RecordBatch) -> pa.RecordBatch:
+        numbers = pa.repeat(pa.scalar(topics.index(topic), pa.int32()), batch.num_rows)
+        column = pa.DictionaryArray.from_arrays(numbers, dictionary)
+        at = batch.schema.get_field_index("topic")
+        return batch.set_column(at, batch.schema.field(at), column)
+
+    return relabel
+
+
+def _itself(item: T) -> T:
+    return item
+
+
+def _place(cursor: Cursor) -> TopicPartition:
+    return TopicPartition(cursor.partition.topic, cursor.partition.index)
+
+
+def _offset(offset: int) -> int:
+    if not isinstance(offset, int) or offset < 0:
+        raise OffsetOutOfRange(f"{offset!r} cannot be committed: an offset is a number from 0")
+    return offset
+
+
+def _deadline(timeout: float | None) -> float | None:
+    return None if timeout is None else time.monotonic() + timeout

@@ -1,0 +1,90 @@
+"""What Python pays: the same for one record and for a thousand; and what importing costs."""
+
+import gc
+import subprocess
+import sys
+import time
+
+import pytest
+from sample_rows import rows
+
+
+def calls(action):
+    """Python and C calls that Python makes during `action`."""
+    count = 0
+
+    def profile(frame, event, arg):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    gc.collect()
+    gc.disable()  # its callbacks would be counted too
+    sys.setprofile(profile)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+        gc.enable()
+    return count
+
+
+def test_append_batch_makes_the_same_calls_for_one_row_and_for_a_thousand(topic):
+    topic.append_batch(rows(1))
+    one, thousand = rows(1), rows(1000)
+    assert calls(lambda: topic.append_batch(thousand)) == calls(lambda: topic.append_batch(one))
+
+
+def test_a_scan_makes_the_same_calls_for_one_row_and_for_a_thousand(log):
+    counts = []
+    for count in (1, 1000):
+        topic = log.create_topic(f"of-{count}")
+        topic.append_batch(rows(count))
+        list(topic.scan())
+        counts.append(calls(lambda topic=topic: list(topic.scan())))
+    assert counts[0] == counts[1]
+
+
+def test_the_library_is_imported_without_its_heavy_friends():
+    code = "import sys, pykafkalite; print(*{'pyarrow', 'numpy', 'rich', 'asyncio', 'polars'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == []
+
+
+def test_importing_takes_at_most_sixty_milliseconds():
+    code = "import time; t = time.perf_counter(); import pykafkalite; print(time.perf_counter() - t)"
+    times = [float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(5)]
+    assert min(times) < 0.06
+
+
+def test_a_log_can_be_opened_and_read_one_by_one_without_arrow():
+    code = (
+        "import sys, pykafkalite as pk\n"
+        "with pk.open(':memory:') as log:\n"
+        "    topic = log.create_topic('t'); topic.append(b'v')\n"
+        "    assert [m.value for m in topic.scan().messages()] == [b'v']\n"
+        "print('pyarrow' in sys.modules)\n"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
+
+
+@pytest.mark.parametrize("name", ["open", "Log", "Message", "api", "errors", "__version__"])
+def test_the_front_door_lists_what_it_gives(name):
+    import pykafkalite
+
+    assert name in dir(pykafkalite)
+    assert getattr(pykafkalite, name)
+
+
+def test_the_front_door_has_nothing_else():
+    import pykafkalite
+
+    with pytest.raises(AttributeError, match="nothing_like_it"):
+        pykafkalite.nothing_like_it  # noqa: B018
+
+
+def test_an_address_that_is_not_here_is_refused_at_once():
+    import pykafkalite
+
+    began = time.monotonic()
+    with pytest.raises(ValueError, match="directory"):
+        pykafkalite.open("kafka://127.0.0.1:9")
+    assert time.monotonic() - began < 1
