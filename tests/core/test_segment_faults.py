@@ -149,5 +149,5 @@ def test_everything_can_be_synced(tmp_path):
 
 
 def test_a_segment_is_made_by_its_two_verbs_only():
-    with pytest.raises(TypeError, match="Segment.create or Segment.open"):
+    with pytest.raises(TypeError, match=r"use Segment\.create"):
         Segment()

@@ -49,8 +49,9 @@ def test_entries_are_where_and_what_kafka_would_write(tmp_path):
     for offset, timestamp in enumerate([5_000, 9_000, 7_000, 8_000, 9_000, 9_500], start=1_000):
         segment.append(batch(offset, size=1_900, timestamp=timestamp))
     segment.seal()
-    # The first three batches are over 4096 bytes: the fourth is indexed, with the largest timestamp so far and
-    # the offset of the first batch that has it.  Two more do not fill the interval again; the seal adds the last.
+    # The first three batches are over 4096 bytes: the fourth is indexed, with the largest timestamp so far
+    # and the offset of the first batch that has it.  Two more do not fill the interval again; the seal adds
+    # the last.
     assert 2 * size <= 4_096 < 3 * size
     assert index_of(segment) == [(3, 3 * size)]
     assert time_index_of(segment) == [(9_000, 1), (9_500, 5)]
@@ -93,7 +94,7 @@ def test_entries_wait_in_memory_and_lookups_see_them(tmp_path):
     segment = create(tmp_path, index_interval=0)
     fill(segment, 40)
     assert index_of(segment) == []
-    offsets, times = truth(segment)
+    offsets, _ = truth(segment)
     assert {offset: segment.lookup(offset) for offset in offsets} == offsets
     segment.flush_indexes(sync=True)
     assert len(index_of(segment)) == 39
