@@ -103,6 +103,11 @@ pkl_status pkl_os_map(int fd, size_t size, int writable, void **address) {
 
 void pkl_os_unmap(void *address, size_t size) { munmap(address, size); }
 
+void pkl_os_release(void *address, size_t size) {
+  /* Advice: where it is not taken, the memory is only counted a little longer. */
+  (void)madvise(address, size, MADV_DONTNEED);
+}
+
 size_t pkl_os_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
 void pkl_os_nap(long microseconds) {

@@ -265,6 +265,8 @@ class Segment:
         """Walks the whole file from `start` (a batch boundary), checking every CRC.  A writable segment then ends after the
         last valid batch, holes or not, with index files made anew; nothing is cut (see truncate).  One opened for reading
         is only checked.  Ctrl-C works, and leaves the segment as its files say."""
+    def release(self, start: int, end: int) -> None:
+        """The bytes [start, end) leave this process's resident memory; views of them stay good.  `start`: on a page."""
     def sync(self) -> None: """fdatasync of the .log; OSError."""
     def flush_indexes(self, sync: bool = False) -> None: ...
     def seal(self) -> None: """Roll or clean close: last time index entry, indexes written, preallocated tail cut."""

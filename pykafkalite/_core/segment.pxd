@@ -19,6 +19,7 @@ cdef extern from "pkl/os.h" nogil:
     pkl_status pkl_os_sync_filesystem(int fd)
     pkl_status pkl_os_map(int fd, size_t size, int writable, void **address)
     void pkl_os_unmap(void *address, size_t size)
+    void pkl_os_release(void *address, size_t size)
     size_t pkl_os_page_size()
 
 

@@ -376,6 +376,13 @@ cdef class Segment:
             owner = owner[:got]
         return owner, 0, <Py_ssize_t>got
 
+    def release(self, int64_t start, int64_t end):
+        """The bytes [start, end) leave this process's resident memory; views of them stay good.  `start`: on a page."""
+        cdef Mapping mapping = self.mapping
+        if mapping is not None and 0 <= start < end <= mapping.capacity:
+            with nogil:
+                pkl_os_release(mapping.data + start, <size_t>(end - start))
+
     def sync(self):
         """fdatasync of the .log.  StorageError, after which nothing may be believed to be on the disk."""
         cdef pkl_status status

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # One native call decodes at most this much, so that Ctrl-C is seen within 10 ms
 # even where a CRC runs at 3 GB/s over pages that are not in the cache.
 SPAN_BYTES = 16 << 20
+# What a reader has passed leaves the resident memory in steps of this size, so that a process does not
+# grow with the log it reads; the pages stay in the page cache.
+RESIDENT_BYTES = 64 << 20
 # As Kafka's max.decompressed.message.bytes, but sized for one machine's memory.
 MAX_DECOMPRESSED = 512 << 20
 
@@ -108,6 +111,7 @@ class Partition(ABC):
                 following = self._base_after(segment.base_offset, bounds)
                 if following is None or following >= until:
                     return until
+                segment.release(0, segment.end)
                 offset = max(offset, following)
                 self._resume = (offset, following, 0)
                 continue
@@ -116,16 +120,19 @@ class Partition(ABC):
             if state == ColumnReader.COMPRESSED:
                 state = self._add_decompressed(reader, span, offset, until)
             offset = max(offset, reader.next_offset)
-            self._resume = (offset, segment.base_offset, position + reader.position - span.start)
+            behind = position + reader.position - span.start
+            self._resume = (offset, segment.base_offset, behind)
+            if behind // RESIDENT_BYTES > position // RESIDENT_BYTES:
+                segment.release(0, behind // RESIDENT_BYTES * RESIDENT_BYTES)
             if state == ColumnReader.CORRUPT or state == ColumnReader.TRUNCATED:
                 if reader.rows or offset > first:
                     return offset
-                valid = segment.next_valid(self._resume[2])
+                valid = segment.next_valid(behind)
                 if valid is not None and valid[1] <= offset:
                     self._resume = (offset, segment.base_offset, valid[0])
                     continue
                 next_offset = valid[1] if valid else self._base_after(segment.base_offset, bounds)
-                raise self._corrupt(segment, self._resume[2], reader.problem, next_offset)
+                raise self._corrupt(segment, behind, reader.problem, next_offset)
             if state == ColumnReader.FULL:
                 return min(offset, until)
         return until

@@ -127,6 +127,8 @@ class WritingStore(Store):
                     f'{self.path} belongs to a Kafka broker; read it with mode="r", write to another directory'
                 )
             return found.value
+        if found.problem is not None:
+            self._say(f"{found.problem}; written anew, with a new cluster id")
         meta = MetaProperties(id_text(random_id()), 0, random_id())
         META_PROPERTIES.write(self.path, meta, durable=not self._temporary)
         return meta

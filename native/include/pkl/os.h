@@ -63,6 +63,11 @@ pkl_status pkl_os_sync_filesystem(int fd);
 pkl_status pkl_os_map(int fd, size_t size, int writable, void **address);
 void pkl_os_unmap(void *address, size_t size);
 
+/* Takes the pages of [address, address + size) out of this process's resident
+ * memory.  They stay in the page cache and come back when they are touched: views
+ * of them stay good.  `address` is page-aligned. */
+void pkl_os_release(void *address, size_t size);
+
 size_t pkl_os_page_size(void);
 
 void pkl_os_nap(long microseconds);
