@@ -73,9 +73,9 @@ def main(directory: Path) -> None:
     show_delays(delays, airlines=read_names("airlines.csv"))
     show_holidays(holidays)
     show_rates()
-    console.print(f"\nThe log is in {directory}. Look into it:")
-    console.print(f"  pykafkalite topic describe flights --at {directory}")
-    console.print(f"  pykafkalite consume flights --start 2013-07-04 --limit 10 --at {directory}")
+    print(f"\nThe log is in {directory}. Look into it (the command is in .venv/bin):")
+    print(f"  pykafkalite topic describe flights --at {directory}")
+    print(f"  pykafkalite consume flights --start 2013-07-04 --limit 10 --at {directory}")
 
 
 # --- the input ---------------------------------------------------------------

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import NoReturn
+from typing import Any
 
 import click
 
@@ -28,6 +28,7 @@ from pykafkalite.cli.topic import topic
 from pykafkalite.cli.verify import verify
 
 DONE, FAILED, USAGE, NOT_THERE, IN_THE_WAY, INTERRUPTED = 0, 1, 2, 3, 4, 130
+BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
 
 # The first line that fits counts.
 EXIT_CODES: tuple[tuple[int, tuple[type[Exception], ...]], ...] = (
@@ -38,7 +39,18 @@ EXIT_CODES: tuple[tuple[int, tuple[type[Exception], ...]], ...] = (
 )
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+class Root(Group):
+    """The whole command line: a reader of its output that has seen enough (`| head`) is no error."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(BROKEN_PIPE) from None
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pykafkalite", message="%(prog)s %(version)s")
 def app() -> None:
     """A Kafka-compatible log in a directory: write it, read it, look into it.
@@ -63,8 +75,6 @@ def run(arguments: list[str]) -> int:
         return _report(error.format_message(), "UsageError", -1, USAGE, as_json, error.ctx)
     except click.ClickException as error:
         return _report(error.format_message(), type(error).__name__, -1, FAILED, as_json)
-    except BrokenPipeError:
-        _leave_quietly()
     except (errors.Error, OSError) as error:
         code = next(code for code, kinds in EXIT_CODES if isinstance(error, kinds))
         return _report(str(error), type(error).__name__, getattr(error, "code", -1), code, as_json)
@@ -85,9 +95,3 @@ def _report(
         if context is not None:
             click.echo(f"`{context.command_path} --help` shows what it takes.", err=True)
     return exit_code
-
-
-def _leave_quietly() -> NoReturn:
-    """The reader of our output has seen enough (`| head`): as for any program, not an error to report."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(128 + 13)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,7 +71,9 @@ def consume(
         if group:
             _as_group(session, topic, group, start, follow, out)
         else:
-            _as_scan(session, topic, start, end, partitions, follow, limit, out)
+            # A bar would be torn by lines that go to the same terminal.
+            quiet = session.json or (target is None and sys.stdout.isatty())
+            _as_scan(session, topic, start, end, partitions, follow, limit, out, quiet)
 
 
 def _as_scan(
@@ -82,6 +85,7 @@ def _as_scan(
     follow: bool,
     limit: int | None,
     out: Output,
+    quiet: bool,
 ) -> None:
     with session.read() as log:
         scan = log.topic(topic).scan(
@@ -94,7 +98,6 @@ def _as_scan(
         total = None if follow else sum((last or first) - first for first, last in scan.bounds.values())
         if total is not None and limit is not None:
             total = min(total, limit)
-        quiet = _speaks(session, out)
         with output.progress(f"consume {topic}", total, unit="records", quiet=quiet) as advance:
             for batch in _first(scan, limit):
                 out.write(batch)
@@ -134,15 +137,14 @@ def _kind(session: Session, target: str | None) -> str:
     return "table" if sys.stdout.isatty() and not session.json else "jsonl"
 
 
-def _speaks(session: Session, out: Output) -> bool:
-    """A bar would be torn by lines that go to the same terminal."""
-    return session.json or (out.file is sys.stdout.buffer and sys.stdout.isatty())
-
-
 @contextmanager
 def _target(name: str | None) -> Iterator[BinaryIO]:
-    if name is None:
-        yield sys.stdout.buffer
-        return
-    with open(name, "wb") as file:
-        yield file
+    stdout = sys.stdout.buffer
+    if name is not None:
+        with open(name, "wb") as file:
+            yield file
+    elif isinstance(stdout, io.RawIOBase):  # PYTHONUNBUFFERED: its writes may be short
+        with open(stdout.fileno(), "wb", closefd=False) as file:
+            yield file
+    else:
+        yield stdout

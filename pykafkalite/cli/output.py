@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +12,8 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 import click
+
+WIDTH = 200  # of a table that goes to a file or pipe
 
 Advance: TypeAlias = Callable[[float], None]
 Row: TypeAlias = Mapping[str, object]
@@ -49,7 +52,11 @@ def show_table(rows: Sequence[Row], columns: Sequence[str], *, title: str | None
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell(row[name])) for name in columns))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    watched = sys.stdout.isatty()
+    console = Console(file=io.StringIO(), force_terminal=watched, width=None if watched else WIDTH)
+    with console.capture() as printed:
+        console.print(table)
+    click.echo("\n".join([line.rstrip() for line in printed.get().splitlines()]))
 
 
 def cell(value: object) -> str:

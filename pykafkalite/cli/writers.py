@@ -66,11 +66,13 @@ class Lines(Output):
         self.begun = False
 
     def write(self, batch: pa.RecordBatch) -> None:
+        lines = [self._line(row) for row in batch.to_pylist()]
         if not self.begun:
             head = f"{'partition':>9} {'offset':>12} {'timestamp':<23} {'key':<16} value"
-            click.echo(click.style(head, bold=True), file=self.file)
+            lines.insert(0, click.style(head, bold=True) if self.file.isatty() else head)
             self.begun = True
-        click.echo("\n".join(map(self._line, batch.to_pylist())), file=self.file)
+        self.file.write("".join([f"{line}\n" for line in lines]).encode())
+        self.file.flush()
 
     def _line(self, row: dict[str, Any]) -> str:
         when = f"{row['timestamp']:%Y-%m-%d %H:%M:%S.%f}"[:-3]

@@ -32,7 +32,7 @@ def snippets(page: Path) -> list[tuple[str, str, int]]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_snippets_of_a_page_do_what_it_says(page, tmp_path, monkeypatch):
+def test_the_snippets_of_a_page_do_what_it_says(page, tmp_path, monkeypatch, environment):
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": page.stem}
     found = snippets(page)
@@ -42,13 +42,25 @@ def test_the_snippets_of_a_page_do_what_it_says(page, tmp_path, monkeypatch):
             padded = "\n" * (line - 1) + source  # so that a traceback names the line of the page
             exec(compile(padded, str(page), "exec"), namespace)
         else:
-            run_console(source, f"{page.name}:{line}")
+            run_console(source, f"{page.name}:{line}", environment)
 
 
-def run_console(source: str, where: str) -> None:
-    scripts = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120"}
-    environment["PYTHONPATH"] = str(ROOT)
+@pytest.fixture
+def environment(tmp_path_factory) -> dict[str, str]:
+    """The command is this tree's, whether it is installed or not."""
+    directory = tmp_path_factory.mktemp("bin")
+    command = directory / "pykafkalite"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pykafkalite "$@"\n')
+    command.chmod(0o755)
+    return {
+        **os.environ,
+        "PATH": f"{directory}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "120",
+    }
+
+
+def run_console(source: str, where: str, environment: dict[str, str]) -> None:
     for session in re.split(r"^\$ ", source, flags=re.MULTILINE)[1:]:
         command, _, expected = session.partition("\n")
         ran = subprocess.run(
