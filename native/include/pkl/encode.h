@@ -66,9 +66,28 @@ static inline uint8_t *pkl_put_bytes(uint8_t *to, const uint8_t *from, size_t n)
   return to + n;
 }
 
+/* pkl_varlong_size and pkl_put_varlong, for numbers of mostly one or two bytes. */
+static inline int64_t pkl_small_size(int64_t value) {
+  uint64_t zigzag = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+  if (zigzag < 1 << 14) return 1 + (zigzag >= 1 << 7);
+  return (int64_t)pkl_varlong_size(value);
+}
+
+static inline uint8_t *pkl_put_small(uint8_t *to, int64_t value) {
+  uint64_t zigzag = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+  if (zigzag < 1 << 7) {
+    *to++ = (uint8_t)zigzag;
+    return to;
+  }
+  if (zigzag >= 1 << 14) return pkl_put_varlong(to, value);
+  *to++ = (uint8_t)(zigzag | 0x80);
+  *to++ = (uint8_t)(zigzag >> 7);
+  return to;
+}
+
 static inline uint8_t *pkl_put_nullable(uint8_t *to, const uint8_t *from,
                                         int64_t n) {
-  to = pkl_put_varlong(to, n);
+  to = pkl_put_small(to, n);
   return n > 0 ? pkl_put_bytes(to, from, (size_t)n) : to;
 }
 
@@ -79,10 +98,10 @@ static inline uint8_t *pkl_put_record(uint8_t *to, int64_t body,
                                       int32_t offset_delta, const uint8_t *key,
                                       int64_t key_size, const uint8_t *value,
                                       int64_t value_size) {
-  to = pkl_put_varlong(to, body);
+  to = pkl_put_small(to, body);
   *to++ = 0; /* attributes */
-  to = pkl_put_varlong(to, timestamp_delta);
-  to = pkl_put_varlong(to, offset_delta);
+  to = pkl_put_small(to, timestamp_delta);
+  to = pkl_put_small(to, offset_delta);
   to = pkl_put_nullable(to, key, key_size);
   return pkl_put_nullable(to, value, value_size);
 }
@@ -90,10 +109,8 @@ static inline uint8_t *pkl_put_record(uint8_t *to, int64_t body,
 static inline int64_t pkl_record_body(int64_t timestamp_delta,
                                       int32_t offset_delta, int64_t key_size,
                                       int64_t value_size) {
-  return 1 + (int64_t)(pkl_varlong_size(timestamp_delta) +
-                       pkl_varlong_size(offset_delta) +
-                       pkl_varlong_size(key_size) +
-                       pkl_varlong_size(value_size)) +
+  return 1 + pkl_small_size(timestamp_delta) + pkl_small_size(offset_delta) +
+         pkl_small_size(key_size) + pkl_small_size(value_size) +
          (key_size > 0 ? key_size : 0) + (value_size > 0 ? value_size : 0);
 }
 
@@ -112,7 +129,7 @@ static inline pkl_status pkl_builder_add(pkl_builder *b, const uint8_t *key,
   if (b->count == 0) b->base_timestamp = timestamp;
   int64_t delta = timestamp - b->base_timestamp;
   int64_t body = 1 + pkl_record_body(delta, b->count, key_size, value_size);
-  if (body + (int64_t)pkl_varlong_size(body) > (int64_t)(b->capacity - b->size))
+  if (body + pkl_small_size(body) > (int64_t)(b->capacity - b->size))
     return PKL_FULL;
   uint8_t *at = pkl_put_record(b->data + b->size, body, delta, b->count, key,
                                key_size, value, value_size);
