@@ -28,10 +28,6 @@ def crc32c(data: Buffer, crc: int = 0) -> int:
 def crc32c_kind() -> str:
     """The way crc32c takes on this machine: sse4.2, armv8 or table."""
 
-def murmur2(data: Buffer) -> int: ...
-def partition_for_key(key: Buffer, partitions: int) -> int:
-    """Java's default partitioner: toPositive(murmur2(key)) % partitions."""
-
 # --- batches ---------------------------------------------------------------
 
 @final
@@ -123,96 +119,221 @@ def seal_compressed(batch: Buffer, payload: Buffer, codec: int) -> bytearray:
 
 # --- columns -> batches ----------------------------------------------------
 
+def murmur2(data: Buffer) -> int:
+    """Kafka's murmur2 of `data`, as Java's signed int."""
+
+def partition_for_key(key: Buffer, partitions: int) -> int:
+    """Java's default partitioner: toPositive(murmur2(key)) % partitions.  ValueError below 1 partition."""
+
 @final
 class Columns:
     """Rows to append, borrowed from Arrow memory through the C data interface.
 
-    `source` offers __arrow_c_array__ (a RecordBatch); columns value (required),
-    key, timestamp, headers, partition in canonical types: binary/utf8 of 32 or 64-bit offsets or views;
-    timestamp[ms] or int64; headers list<struct<key: utf8-like, value: binary-like>>; partition int32.
-    `topic` and `offset` columns (those of a scan) are ignored.  Raises InvalidColumns otherwise; the embedded
-    layer casts what can be cast with pyarrow first and tries again.
+    `source` offers __arrow_c_array__ (a RecordBatch); columns value (required), key, timestamp, headers,
+    partition in canonical types: binary or utf8 of 32 or 64-bit offsets or views; timestamp[ms] or int64;
+    headers list<struct<key: utf8-like, value: binary-like>>; partition int32.  `topic` and `offset` columns
+    (those of a scan) are ignored.  Raises InvalidColumns otherwise; the embedded layer casts what can be
+    cast with pyarrow first and tries again.  Threads: any, it does not change.
     """
 
     def __init__(self, source: Any) -> None: ...
-    rows: int
-    has_key: bool
-    has_timestamp: bool
-    has_partition: bool
+    @property
+    def rows(self) -> int: ...
+    @property
+    def has_key(self) -> bool: ...
+    @property
+    def has_timestamp(self) -> bool: ...
+    @property
+    def has_partition(self) -> bool: ...
     def check(self, max_bytes: int, partitions: int) -> tuple[int, int]:
-        """(min, max) timestamp of the timestamp column ((-1, -1) without).  MessageTooLarge naming the first row whose
-        single-record batch is over max_bytes; InvalidRecord naming the row for a partition outside 0..partitions-1 or
-        null timestamp < 0 / negative."""
-    def route(self, partitions: int, sticky: int) -> list[tuple[int, "Rows"]]:
-        """Rows per partition, input order kept: partition column, else murmur2 of the key, else `sticky`."""
+        """(min, max) of the timestamp column, ms; (-1, -1) when it is absent or all null.  Looks at every row before
+        any is written.  MessageTooLarge names the first row whose single-record batch is over max_bytes;
+        InvalidRecord the first one with a negative timestamp, a partition outside 0..partitions-1, or a null
+        header or header key."""
+    def route(self, partitions: int, sticky: int) -> list[tuple[int, Rows]]:
+        """Rows per partition, input order kept, empty ones left out: the partition column, else murmur2 of the
+        key, else `sticky`; a null partition or key counts as absent.  Only after check()."""
 
 @final
 class Rows:
-    """Row numbers that go to one partition: a contiguous range or a list, owned."""
-    count: int
-    def encode(self, first: int, now: int, target_bytes: int, *, attributes: int = 0) -> "Encoded":
-        """One sealed batch (base offset 0, leader epoch 0) of rows[first:], as many as fit target_bytes (at least one).
-        Rows without a timestamp get `now`."""
+    """Rows of a `Columns` that go to one partition: a range, or a list of row numbers.  Made by route()."""
+
+    @property
+    def count(self) -> int: ...
+    def encode(self, first: int, now: int, target_bytes: int, *, attributes: int = 0) -> Encoded:
+        """One sealed batch (base offset 0, leader epoch 0, no producer) of rows[first:], as many as fit
+        target_bytes, at least one.  Rows without a timestamp get `now` (ms)."""
 
 @final
 class Encoded:
     """A sealed, writable batch in pooled memory; exports the buffer protocol (exactly its bytes)."""
+
     def __buffer__(self, flags: int, /) -> memoryview: ...
-    size: int
-    count: int
-    min_timestamp: int
-    max_timestamp: int
-    max_timestamp_offset_delta: int
-    base_sequence: int
-    producer_id: int
+    def __len__(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def min_timestamp(self) -> int: ...
+    @property
+    def max_timestamp(self) -> int: ...
+    @property
+    def max_timestamp_offset_delta(self) -> int:
+        """Offset delta of the first record that has max_timestamp."""
+    @property
+    def base_sequence(self) -> int: ...
+    @property
+    def producer_id(self) -> int: ...
 
 # --- one at a time, fast ---------------------------------------------------
 
 class RecordAccumulator:
     """What `Writer` inherits its `append` from: encodes each record straight into its partition's batch.
 
-    `drain(partition: int, batch: Encoded)` is called, on the appending thread, whenever a batch reaches `batch_size`
-    bytes, or `linger_ms` after its first record when the next append or `poll()` sees it.  Threads: one owner.
+    `drain(partition, batch)` is called, on the appending thread: when the next record does not fit into
+    `batch_size` bytes (a larger record has a batch of its own), or when `linger_ms` after its first record an
+    append or poll() sees it.  Records without key and partition stick to one partition until its batch is
+    drained, then go to the next; `sticky` is the first, anywhere by default.  Threads: one owner.
     """
-    def __init__(self, partitions: int, drain: Callable[[int, Encoded], None], *, batch_size: int, max_bytes: int, linger_ms: int = 5, clock_ms: Callable[[], int] | None = None) -> None: ...
-    def append(self, value: Buffer | None, key: Buffer | None = None, headers: Headers | None = None, timestamp: int | None = None, partition: int | None = None) -> None: ...
-    def drain_all(self) -> None: ...
-    pending: int           # records not yet drained
+
+    def __init__(
+        self,
+        partitions: int,
+        drain: Callable[[int, Encoded], object],
+        *,
+        batch_size: int,
+        max_bytes: int,
+        linger_ms: int = 5,
+        clock_ms: Callable[[], int] | None = None,
+        sticky: int | None = None,
+    ) -> None: ...
+    def append(
+        self,
+        value: Buffer | None,
+        key: Buffer | None = None,
+        headers: Headers | None = None,
+        timestamp: int | None = None,
+        partition: int | None = None,
+    ) -> None:
+        """Adds one record; timestamp in ms, the clock's by default.  MessageTooLarge (over max_bytes),
+        InvalidRecord (negative timestamp, no such partition), TypeError: it was not taken, all others were.
+        What `drain` raises comes through: the batch it was given is gone from here, and if it was drained to
+        make room, this record was not taken."""
+    def poll(self) -> None:
+        """Drains the batches that have lingered."""
+    def drain_all(self) -> None:
+        """Drains everything.  What `drain` raises stops it; later batches stay pending."""
+    @property
+    def partitions(self) -> int: ...
+    @property
+    def pending(self) -> int:
+        """Records not drained yet."""
 
 # --- batches -> columns ----------------------------------------------------
 
 @final
 class Block:
-    """Owned, immutable-once-lent memory: a decompressed payload or a pread span. Exports the buffer protocol."""
+    """Owned, pooled memory for a decompressed payload or a span that was read: exports the buffer protocol, writable;
+    filled once, and not changed any more after it was lent to a ColumnReader."""
+
     def __init__(self, size: int) -> None: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __len__(self) -> int: ...
 
 class ColumnReader:
-    """Turns stored batches of one partition into Arrow columns (design.md: offset, timestamp, key, value, headers ...).
+    """Turns stored batches of one partition into Arrow columns: topic, partition, offset, timestamp, key, value,
+    headers, of which only those asked for are made, in the order given.
 
-    Zero copy: key, value and header-value views point into `owner`, which the RecordBatch keeps alive.
-    Control batches are stepped over.  Reusable: `finish` and `messages` hand over the columns and begin anew.
+    Zero copy: key, value and header-value views of more than 12 bytes point into `owner`, which the RecordBatch keeps
+    alive.  Control batches are stepped over.  A timestamp of -1 (none) stays -1.  Header keys that are not UTF-8 get
+    U+FFFD.  Reusable: `finish` and `messages` hand over the columns and begin anew.  Threads: one at a time.
     """
-    FULL: Final[int]; END: Final[int]; UNTIL: Final[int]; COMPRESSED: Final[int]; CORRUPT: Final[int]; TRUNCATED: Final[int]
-    def __init__(self, topic: str, partition: int, columns: Sequence[str], *, max_rows: int = 65536, max_bytes: int = 16 << 20) -> None: ...
-    rows: int
-    position: int          # where `add` stopped, relative to the owner's first byte
-    next_offset: int       # the offset after the last one consumed (gaps and control batches included)
-    problem: str           # in words, after CORRUPT
+
+    FULL: Final[int]
+    """max_rows or max_bytes; go on at .position from .next_offset (which may lie inside the batch there)."""
+    END: Final[int]
+    """All of owner[start:end] was taken."""
+    UNTIL: Final[int]
+    """until_offset is reached."""
+    COMPRESSED: Final[int]
+    """The batch at .position, whose CRC is right, needs `add_decompressed`."""
+    CORRUPT: Final[int]
+    """No valid batch lies at .position; .problem says why.  Rows before it are there."""
+    TRUNCATED: Final[int]
+    """owner[start:end] ends inside the batch at .position."""
+
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        columns: Sequence[str],
+        *,
+        max_rows: int = 65536,
+        max_bytes: int = 16 << 20,
+    ) -> None: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    @property
+    def rows(self) -> int:
+        """Decoded since the last finish() or messages()."""
+    @property
+    def position(self) -> int:
+        """Where `add` stopped, relative to the owner's first byte."""
+    @property
+    def next_offset(self) -> int:
+        """The offset after the last one consumed, gaps and control batches included; never before first_offset."""
+    @property
+    def problem(self) -> str:
+        """In words, after CORRUPT."""
     def add(self, owner: Buffer, start: int, end: int, first_offset: int, until_offset: int) -> int:
         """Decodes batches in owner[start:end] whose records lie in [first_offset, until_offset), checking each CRC,
-        until one of the states above, which it returns.  COMPRESSED: the batch at .position needs `add_decompressed`."""
-    def add_decompressed(self, owner: Buffer, position: int, records: Buffer, first_offset: int, until_offset: int) -> int:
-        """The batch at owner[position] with its records decompressed in `records` (which the views then borrow)."""
+        until one of the states above, which it returns."""
+    def add_decompressed(
+        self, owner: Buffer, position: int, records: Buffer, first_offset: int, until_offset: int
+    ) -> int:
+        """The batch at owner[position] with its records decompressed in `records`, which the views then borrow.
+        END: taken, .position is behind it; or FULL, UNTIL, CORRUPT as above."""
     def finish(self) -> pa.RecordBatch: ...
-    def messages(self) -> Iterator["Message"]: ...
+    def messages(self) -> Iterator[Message]:
+        """Needs the columns offset and timestamp; key, value and headers not asked for are None or empty."""
 
+@final
 class Message:
-    """One record.  topic str, partition int, offset int, timestamp int (ms), key bytes|None, value bytes|None, headers list[(str, bytes|None)]."""
-    topic: str; partition: int; offset: int; timestamp: int
-    key: bytes | None; value: bytes | None; headers: list[tuple[str, bytes | None]]
-    def __init__(self, topic: str, partition: int, offset: int, timestamp: int, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None: ...
+    """One record.  It owns its bytes and keeps no log alive."""
 
-def record_batch_schema(columns: Sequence[str]) -> pa.Schema: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int:
+        """ms since 1970; -1: none."""
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> list[tuple[str, bytes | None]]: ...
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        timestamp: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers = (),
+    ) -> None: ...
+
+def record_batch_schema(columns: Sequence[str]) -> pa.Schema:
+    """The schema of these columns of a scan, in the order given.  Imports pyarrow."""
 
 # --- files -----------------------------------------------------------------
 

@@ -79,7 +79,7 @@ cdef class Columns:
     cdef object array
     cdef pkl_columns columns
 
-    def __init__(self, source):
+    def __cinit__(self, source):
         cdef char problem[PKL_PROBLEM]
         try:
             export = source.__arrow_c_array__

@@ -1,5 +1,6 @@
 """Memory that goes round: one pool for columns, batches and decompressed payloads (pkl/pool.h)."""
 
+cimport cython
 from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport uint8_t
 from libc.string cimport memset
@@ -39,6 +40,7 @@ def live_bytes():
     return POOL.bytes
 
 
+@cython.final
 cdef class Block:
     """`size` bytes of pooled memory, exported (writable) through the buffer protocol.
 

@@ -179,7 +179,8 @@ cdef class ColumnReader:
     cdef readonly str problem
     cdef size_t at
 
-    def __init__(self, str topic not None, int32_t partition, columns, *, int32_t max_rows=65536, int64_t max_bytes=16 << 20):
+    def __cinit__(self, str topic not None, int32_t partition, columns, *, int32_t max_rows=65536,
+                  int64_t max_bytes=16 << 20):
         if max_rows < 1 or max_rows > INT32_MAX // 64:
             raise ValueError(f"max_rows={max_rows}")
         if max_bytes < 1 or max_bytes > INT32_MAX // 2:

@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from arrow_rows import END_OF_TIME, EVERY, decode, encode, reader
+from segment_verbs import create
 
 from pykafkalite import _core
 from pykafkalite._core.memory import live_blocks, live_bytes
@@ -61,6 +62,24 @@ def test_values_lie_inside_the_log_as_polars_sees_them():
     assert again.type == pa.binary_view()
     assert any(log.holds(buffer) for buffer in again.buffers()[2:])
     assert series.to_list() == [VALUE % i for i in range(1000)]
+
+
+def test_values_lie_inside_the_mapping_of_a_segment(tmp_path):
+    segment = create(tmp_path)
+    segment.append(Log().bytes)
+    owner, start, end = segment.span(0, 1 << 20, segment.end)
+    r = reader("value")
+    assert r.add(owner, start, end, 0, END_OF_TIME) == r.END
+    batch = r.finish()
+    del owner, r
+    mapping = segment.mapping
+    (values,) = batch["value"].buffers()[2:]
+    assert mapping.address <= values.address
+    assert values.address + values.size <= mapping.address + segment.end
+    segment.close()
+    del segment, mapping
+    gc.collect()
+    assert batch["value"].to_pylist() == [VALUE % i for i in range(1000)]
 
 
 def test_short_values_need_no_bytes_of_the_log():
