@@ -2,10 +2,17 @@
 
 #if defined(__x86_64__)
 
+#include <cpuid.h>
 #include <nmmintrin.h>
+#include <stdbool.h>
 #include <wmmintrin.h>
 
+/* In clang, the instruction is a feature of its own; gcc has it in SSE4.2. */
+#if defined(__clang__)
+#define TARGET __attribute__((target("sse4.2,crc32,pclmul")))
+#else
 #define TARGET __attribute__((target("sse4.2,pclmul")))
+#endif
 
 TARGET static inline uint32_t step1(uint32_t crc, uint8_t byte) {
   return _mm_crc32_u8(crc, byte);
@@ -25,10 +32,10 @@ TARGET static inline uint64_t multiply(uint32_t a, uint32_t b) {
 #include "crc32c_streams.h"
 
 pkl_crc32c_way *pkl_crc32c_sse42(void) {
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul")
-             ? streams
-             : NULL;
+  const unsigned wanted = bit_SSE4_2 | bit_PCLMUL;
+  unsigned a, b, features, d;
+  bool has = __get_cpuid(1, &a, &b, &features, &d) && (features & wanted) == wanted;
+  return has ? streams : NULL;
 }
 
 #else
