@@ -387,7 +387,8 @@ corrupt:
 static int take_batch(pkl_decoder *d, const pkl_batch *b,
                       const uint8_t *records, size_t size, size_t *position,
                       int64_t first, int64_t until) {
-  /* Offsets into a variadic buffer are int32. */
+  /* Offsets into a variadic buffer are int32; no payload of a producer is larger. */
+  if (size > INT32_MAX) return PKL_DECODED_CORRUPT;
   if (d->base && (records + size) - d->base > INT32_MAX) return PKL_DECODED_FULL;
   int stop = walk(d, b, records, records + size, first, until);
   if (stop == PKL_DECODED_CORRUPT || stop == PKL_DECODED_HEADERS) return stop;

@@ -68,7 +68,8 @@ typedef enum pkl_decoded {
   PKL_DECODED_COMPRESSED = 3, /* a batch to be decompressed; its CRC is right */
   PKL_DECODED_CORRUPT = 4,    /* a batch that is none: see *why */
   PKL_DECODED_TRUNCATED = 5,  /* `end` lies inside a batch */
-  PKL_DECODED_HEADERS = 6,    /* the arrays of headers are too small: enlarge them */
+  PKL_DECODED_HEADERS = 6,    /* the arrays of headers are too small: enlarge them,
+                               * the bitmap with ones behind header_count */
   PKL_DECODED_SLICE = 7       /* max_bytes of this call without a row: call again */
 } pkl_decoded;
 
