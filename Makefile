@@ -19,7 +19,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV = .venv
 BIN = $(VENV)/bin
 PIP = PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
-SOURCES = setup.py $(wildcard native/include/pkl/*.h native/src/*.c pykafkalite/_core/*.pyx pykafkalite/_core/*.pxd)
+SOURCES = setup.py $(wildcard native/include/pkl/*.h native/src/*.[ch] pykafkalite/_core/*.pyx pykafkalite/_core/*.pxd)
 
 .PHONY: all venv build lint native-test test test-long demo bench wheel clean tools
 all: build

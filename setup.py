@@ -17,7 +17,7 @@ SANITIZE = bool(os.environ.get("PKL_SANITIZE"))
 CFLAGS = ["-std=c11", "-D_GNU_SOURCE", "-fvisibility=hidden"]
 CFLAGS += ["-O0", "-g"] if DEBUG else ["-O2"]
 LDFLAGS: list[str] = []
-HEADERS = sorted(glob("native/include/pkl/*.h"))
+HEADERS = sorted(glob("native/include/pkl/*.h") + glob("native/src/*.h"))
 if SANITIZE:
     CFLAGS += ["-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
     LDFLAGS += ["-fsanitize=address,undefined"]

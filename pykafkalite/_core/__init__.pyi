@@ -9,9 +9,8 @@ longer than a few microseconds releases the GIL.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, final
 
-from typing_extensions import Buffer
-
 import pyarrow as pa
+from typing_extensions import Buffer
 
 Headers = Sequence[tuple[str, bytes | None]]
 
