@@ -24,11 +24,13 @@ from pykafkalite._core.batches import (
     walk_batches,
 )
 from pykafkalite._core.columns import Columns, Encoded, Rows, murmur2, partition_for_key
+from pykafkalite._core.files import Mapping, sync_directory, syncfs
 from pykafkalite._core.live import Live
 from pykafkalite._core.memory import Block
 from pykafkalite._core.messages import Message
 from pykafkalite._core.reader import ColumnReader, record_batch_schema
-from pykafkalite._core.segment import Hole, Mapping, Recovery, Segment, sync_directory, syncfs
+from pykafkalite._core.recovery import Hole, Recovery
+from pykafkalite._core.segment import Segment
 
 __all__ = [
     "ATTR_CODEC",

@@ -1,26 +1,9 @@
 """The C functions behind a segment's files; contracts are in the headers."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t
 
+from pykafkalite._core.files cimport Mapping, pkl_file
 from pykafkalite._core.native cimport pkl_batch, pkl_status
-
-
-cdef extern from "pkl/os.h" nogil:
-    ctypedef struct pkl_file:
-        int fd
-
-    int pkl_file_acquire(pkl_file *file)
-    void pkl_file_release(pkl_file *file)
-    pkl_status pkl_os_open(const char *path, int flags, int *fd)
-    void pkl_os_close(int fd)
-    pkl_status pkl_os_size(int fd, int64_t *size)
-    pkl_status pkl_os_read(int fd, void *data, size_t size, int64_t at, size_t *got)
-    pkl_status pkl_os_sync(int fd)
-    pkl_status pkl_os_sync_filesystem(int fd)
-    pkl_status pkl_os_map(int fd, size_t size, int writable, void **address)
-    void pkl_os_unmap(void *address, size_t size)
-    void pkl_os_release(void *address, size_t size)
-    size_t pkl_os_page_size()
 
 
 cdef extern from "pkl/window.h" nogil:
@@ -76,41 +59,6 @@ cdef extern from "pkl/lookup.h" nogil:
                               pkl_batch *batch, int64_t *found)
     pkl_status pkl_segment_span(pkl_segment *segment, pkl_source source, int64_t start, int64_t max_bytes,
                                 int64_t until, int64_t *span_end)
-
-
-cdef extern from "pkl/recovery.h" nogil:
-    ctypedef struct pkl_hole:
-        int64_t position
-        int64_t valid_after
-        int64_t next_offset
-        pkl_status problem
-
-    ctypedef struct pkl_epoch_start:
-        int64_t start_offset
-        int32_t epoch
-
-    ctypedef struct pkl_recovery:
-        int64_t end
-        int64_t next_offset
-        int64_t batches
-        int64_t file_size
-        pkl_status problem
-        bint zeros
-        pkl_hole *holes
-        int64_t hole_count
-        pkl_epoch_start *epochs
-        int64_t epoch_count
-
-    pkl_status pkl_recovery_begin(pkl_recovery *recovery, pkl_segment *segment, int64_t start)
-    pkl_status pkl_recovery_step(pkl_recovery *recovery, pkl_segment *segment, int64_t budget)
-    void pkl_recovery_free(pkl_recovery *recovery, pkl_segment *segment)
-
-
-cdef class Mapping:
-    cdef uint8_t *data
-    cdef readonly Py_ssize_t capacity
-    cdef Py_ssize_t published
-    cdef object lend(self, Py_ssize_t start, Py_ssize_t end)
 
 
 cdef class Segment:

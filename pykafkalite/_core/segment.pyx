@@ -1,122 +1,27 @@
 """Segments of a log: one .log, its two indexes, and the map that its readers share."""
 
 cimport cython
-from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.exc cimport PyErr_CheckSignals
-from cpython.memoryview cimport PyMemoryView_FromObject
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t
 
 import os
-from typing import NamedTuple
 
 from pykafkalite._core.borrowed cimport Borrowed
+from pykafkalite._core.files cimport (
+    map_file,
+    pkl_file_acquire,
+    pkl_file_release,
+    pkl_os_close,
+    pkl_os_open,
+    pkl_os_read,
+    pkl_os_release,
+    pkl_os_sync,
+)
 from pykafkalite._core.native cimport PKL_END, PKL_OK, pkl_batch, pkl_status
+from pykafkalite._core.recovery cimport recover
 from pykafkalite._core.status cimport check
 
-from pykafkalite._core.status import RAISES
 from pykafkalite.errors import Closed, ReadOnly
-
-# Bytes of recovery between two looks at signals: about 10 ms.
-cdef int64_t SLICE = 32 << 20
-
-
-class Hole(NamedTuple):
-    """Bad bytes with a valid batch after them."""
-
-    position: int
-    valid_after: int
-    next_offset: int
-    problem: str
-
-
-class Recovery(NamedTuple):
-    """What walking a segment found; the contract is in __init__.pyi."""
-
-    end: int
-    next_offset: int
-    batches: int
-    file_size: int
-    holes: list[Hole]
-    epochs: list[tuple[int, int]]
-    problem: str
-    zeros: bool
-
-    @property
-    def bad_position(self):
-        if self.holes:
-            return self.holes[0].position
-        return self.end if self.end < self.file_size else -1
-
-    @property
-    def valid_after(self):
-        return self.holes[0].valid_after if self.holes else -1
-
-
-cdef str words(pkl_status status):
-    return "" if status == PKL_OK else RAISES[status][1]
-
-
-cdef object outcome(pkl_recovery *r):
-    cdef int64_t i
-    holes = [Hole(r.holes[i].position, r.holes[i].valid_after, r.holes[i].next_offset, words(r.holes[i].problem))
-             for i in range(r.hole_count)]
-    epochs = [(r.epochs[i].epoch, r.epochs[i].start_offset) for i in range(r.epoch_count)]
-    return Recovery(r.end, r.next_offset, r.batches, r.file_size, holes, epochs, words(r.problem), bool(r.zeros))
-
-
-@cython.final
-@cython.no_gc
-@cython.freelist(16)
-cdef class Lease:
-    """A part of a mapping, which it keeps alive: what the memoryviews are made of."""
-
-    cdef Mapping mapping
-    cdef uint8_t *data
-    cdef Py_ssize_t size
-
-    def __getbuffer__(self, Py_buffer *buffer, int flags):
-        PyBuffer_FillInfo(buffer, self, self.data, self.size, True, flags)
-
-
-@cython.final
-cdef class Mapping:
-    """A file, mapped read-only at a fixed capacity for as long as a view of it lives.
-
-    Only bytes that were published can be had: behind them, the file may end.
-    """
-
-    def __dealloc__(self):
-        if self.data is not NULL:
-            pkl_os_unmap(self.data, <size_t>self.capacity)
-
-    @property
-    def address(self):
-        """Of the file's first byte in memory."""
-        return <size_t>self.data
-
-    def slice(self, Py_ssize_t start, Py_ssize_t end):
-        """A read-only view of the file's bytes [start, end), without a copy."""
-        if not 0 <= start <= end <= self.published:
-            raise ValueError(f"bytes {start} to {end} are not all published; {self.published} are")
-        return self.lend(start, end)
-
-    cdef object lend(self, Py_ssize_t start, Py_ssize_t end):
-        cdef Lease lease = Lease.__new__(Lease)
-        lease.mapping = self
-        lease.data = self.data + start
-        lease.size = end - start
-        return PyMemoryView_FromObject(lease)
-
-
-cdef Mapping map_file(int fd, int64_t capacity, int64_t published, str path):
-    cdef Mapping mapping = Mapping.__new__(Mapping)
-    cdef void *address = NULL
-    check(pkl_os_map(fd, <size_t>capacity, False, &address), f"cannot map {path}")
-    mapping.data = <uint8_t *>address
-    mapping.capacity = capacity
-    mapping.published = published
-    return mapping
 
 
 @cython.final
@@ -418,24 +323,12 @@ cdef class Segment:
         A writable segment then ends after the last valid batch, with index files made anew (entries before `start`
         are kept if they prove right); nothing is cut, see `truncate`.  A segment opened for reading is only checked.
         """
-        cdef pkl_recovery recovery
-        cdef pkl_status status
         if self.closed:
             raise Closed(f"{self.path} is closed")
-        try:
-            with nogil:
-                status = pkl_recovery_begin(&recovery, &self.c, start)
-            while status == PKL_OK:
-                with nogil:
-                    status = pkl_recovery_step(&recovery, &self.c, SLICE)
-                PyErr_CheckSignals()
-            if status != PKL_END:
-                check(status, f"cannot recover {self.path} from byte {start}")
-            if self.mapping is not None and self.c.writable:
-                self.mapping.published = recovery.end
-            return outcome(&recovery)
-        finally:
-            pkl_recovery_free(&recovery, &self.c)
+        found = recover(&self.c, self.path, start)
+        if self.mapping is not None and self.c.writable:
+            self.mapping.published = found.end
+        return found
 
     def truncate(self, int64_t end):
         """Cuts the file to `end` bytes.  Only for a tail that was never published: others may have the rest mapped."""
@@ -456,24 +349,3 @@ cdef class Segment:
     def __repr__(self):
         state = "closed" if self.closed else f"{self.end} bytes"
         return f"<Segment {self.path}: {state}>"
-
-
-def sync_directory(str path):
-    """Makes names in a directory durable: files that were created, renamed or removed there.  StorageError."""
-    sync_path(path, False)
-
-
-def syncfs(str path):
-    """Syncs the whole file system that holds `path`.  StorageError."""
-    sync_path(path, True)
-
-
-cdef int sync_path(str path, bint whole_filesystem) except -1:
-    cdef int fd
-    cdef pkl_status status
-    name = os.fsencode(path)
-    check(pkl_os_open(name, os.O_RDONLY, &fd), f"cannot open {path}")
-    with nogil:
-        status = pkl_os_sync_filesystem(fd) if whole_filesystem else pkl_os_sync(fd)
-        pkl_os_close(fd)
-    return check(status, f"cannot sync {path}")
