@@ -78,6 +78,7 @@ cdef class Columns:
     cdef object schema      # the capsules own what `columns` points into
     cdef object array
     cdef pkl_columns columns
+    cdef int32_t checked    # check() found no partition outside 0..checked-1
 
     def __cinit__(self, source):
         cdef char problem[PKL_PROBLEM]
@@ -125,6 +126,7 @@ cdef class Columns:
             fault = pkl_columns_check(&self.columns, max_bytes, partitions, &facts)
         if fault != PKL_COLUMNS_GOOD:
             raise self.problem(fault, &facts, max_bytes, partitions)
+        self.checked = partitions
         return facts.min_timestamp, facts.max_timestamp
 
     cdef problem(self, pkl_columns_fault fault, pkl_columns_facts *facts, int64_t max_bytes, int32_t partitions):
@@ -145,6 +147,8 @@ cdef class Columns:
         """
         if partitions < 1 or not 0 <= sticky < partitions:
             raise ValueError(f"sticky partition {sticky} of {partitions}")
+        if self.columns.partition.data is not NULL and not 0 < self.checked <= partitions:
+            raise ValueError(f"check(max_bytes, {partitions}) comes first")
         if self.columns.rows == 0:
             return []
         if partitions == 1 or (self.columns.key.layout == PKL_ABSENT and self.columns.partition.data is NULL):
@@ -212,8 +216,8 @@ cdef class Rows:
         cdef size_t capacity
         # The first record decides when it is larger than the target by itself.
         cdef int64_t size = pkl_row_batch_size(columns, self.row(first))
-        if size < target_bytes:
-            size = target_bytes
+        if size >= 0 and size < target_bytes:
+            size = min(target_bytes, <int64_t>INT32_MAX)
         if size < PKL_BATCH_HEADER or size > INT32_MAX:
             raise InvalidRecord(f"row {self.row(first)} cannot be in a batch")
         cdef uint8_t *data = take(size, &capacity)

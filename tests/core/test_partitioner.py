@@ -40,7 +40,9 @@ def test_no_partitions_are_an_error():
 def routed(source, partitions, sticky):
     """{partition: values in order}"""
     out = {}
-    for partition, rows in _core.Columns(source).route(partitions, sticky):
+    columns = _core.Columns(source)
+    columns.check(1 << 20, partitions)
+    for partition, rows in columns.route(partitions, sticky):
         batch = rows.encode(0, 0, 1 << 20)
         header = _core.parse_batch(batch)
         out[partition] = [record[3] for record in _core.records_of(batch, header)]
@@ -66,6 +68,17 @@ def test_a_partition_column_decides_before_the_key_does():
     values, keys = [b"a", b"b", b"c"], [b"21", b"21", None]
     source = pa.record_batch({"value": values, "key": keys, "partition": pa.array([2, None, 2], pa.int32())})
     assert routed(source, 3, 1) == {2: [b"a", b"c"], 0: [b"b"]}
+
+
+def test_a_partition_column_has_to_be_checked_before_it_is_believed():
+    columns = _core.Columns(pa.record_batch({"value": [b"a"], "partition": pa.array([5], pa.int32())}))
+    with pytest.raises(ValueError, match="comes first"):
+        columns.route(10, 0)
+    columns.check(1000, 10)
+    with pytest.raises(ValueError, match="comes first"):
+        columns.route(5, 0)
+    ((partition, _),) = columns.route(10, 0)
+    assert partition == 5
 
 
 def test_no_rows_go_nowhere():
