@@ -170,4 +170,4 @@ def _sync_together(partitions: list[WritablePartition], directory: Path) -> None
     except OSError as error:
         failed = error
     for partition, target in begun:
-        partition.commit.end(target, failed)
+        partition.commit.end(None if failed else target, failed)

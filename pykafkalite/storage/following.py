@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._core import Live
-from ..errors import NotAStore, StorageError
+from ..errors import NotAStore, StorageError, UnknownTopic
 from .checkpoints import META_PROPERTIES
 from .metadata import MetadataLog
 from .naming import partition_directory
@@ -109,5 +109,8 @@ class LivePartition(Partition):
         if slot is None or live.named(slot) != (self._key[0].bytes, self._key[1]):
             slot = self._slot = self._store.slot(self._key)
             if slot is None:
+                topic = self._store.topics().get(self.topic)
+                if topic is None or topic.id != self._key[0]:
+                    raise UnknownTopic(f"the topic {self.topic!r} was deleted")
                 return EMPTY
         return Bounds(*live.read(slot))

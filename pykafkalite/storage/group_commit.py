@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class SyncTarget(NamedTuple):
-    """What one sync covers: the bounds it makes safe, and the segments to sync for that."""
+    """What one sync covers: the bounds it makes safe, the segments to sync for that, and how many files are new."""
 
     written: Bounds
     segments: list[Segment]
-    has_new_files: bool
+    new_files: int
 
 
 class GroupCommit:
@@ -62,12 +62,14 @@ class GroupCommit:
             target = self.begin()
             if target is None:
                 continue
-            failed: OSError | None = None
+            done, failed = False, None
             try:
                 self._sync(target)
+                done = True
             except OSError as error:
                 failed = error
-            self.end(target, failed)
+            finally:  # for an interrupt too: who waits has to go on
+                self.end(target if done else None, failed)
 
     def begin(self) -> SyncTarget | None:
         """Claim the sync of what is written now; None when someone else is at it."""
@@ -77,15 +79,15 @@ class GroupCommit:
             self.syncing = True
         return self._claim()
 
-    def end(self, target: SyncTarget, failed: OSError | None) -> None:
-        """The claimed sync is over."""
-        if failed is None:
-            self._settled(target)
+    def end(self, done: SyncTarget | None, failed: OSError | None) -> None:
+        """The claimed sync is over: done, failed, or (neither) interrupted, so that another one may try."""
+        if done is not None:
+            self._settled(done)
         with self._done:
             self.syncing = False
-            if failed is None:
-                self.synced_offset = max(self.synced_offset, target.written.high_watermark)
-            else:
+            if done is not None:
+                self.synced_offset = max(self.synced_offset, done.written.high_watermark)
+            elif failed is not None:
                 self.failed = failed
             self._done.notify_all()
 

@@ -108,7 +108,7 @@ class WritablePartition(Partition):
         self._jitter_ms = 0
         self._sealed: list[Segment] = []  # rolled, not synced yet
         self._unflushed = 0
-        self._has_new_files = False
+        self._new_files = 0  # whose directory entries are not synced yet
         self.commit = GroupCommit(
             str(self),
             bounds.high_watermark,
@@ -202,11 +202,11 @@ class WritablePartition(Partition):
             self._repair()
         now = self._services.clock.now_ms()
         append_time = now if self._appends_time else None
-        base = self.end_offset
-        last = base + incoming.count - 1
         latest = incoming.latest if append_time is None else append_time
         try:
-            segment = self._segment_for(incoming.size, last, latest, now)
+            segment = self._segment_for(incoming.size, incoming.count, latest, now)
+            base = self.end_offset
+            last = base + incoming.count - 1
             _core.stamp(incoming.data, base, self._leader_epoch, append_time)
             segment.append(incoming.data)
         except OSError as error:
@@ -224,14 +224,28 @@ class WritablePartition(Partition):
         self._published = bounds
         self._services.slots.publish(self._slot, bounds)
 
-    def _segment_for(self, size: int, last: int, latest: int, now: int) -> Segment:
+    def _segment_for(self, size: int, count: int, latest: int, now: int) -> Segment:
         segment = self._active or self._open_active()
+        self._catch_up_with(segment)
+        last = self.end_offset + count - 1
         if segment.end and (not segment.fits(size, last) or self._is_time_to_roll(segment, latest, now)):
             segment = self.roll()
         if not self._noted_epoch:
             note_leader_epoch(self.directory, self._leader_epoch, self.end_offset)
             self._noted_epoch = True
         return segment
+
+    def _catch_up_with(self, segment: Segment) -> None:
+        """An interrupt between a write and the note of it: the segment is what counts."""
+        written = self.written
+        if segment.end != written.position or segment.base_offset != written.base:
+            self.written = written._replace(
+                high_watermark=segment.next_offset,
+                stable=segment.next_offset,
+                base=segment.base_offset,
+                position=segment.end,
+                generation=written.generation + 1,
+            )
 
     def _is_time_to_roll(self, segment: Segment, latest: int, now: int) -> bool:
         # As Kafka's LogSegment.timeWaitedForRoll: in record time where there is one, else since creation.
@@ -264,6 +278,9 @@ class WritablePartition(Partition):
         self._services.opened(self)
 
     def _create_active(self) -> Segment:
+        leftover = self.directory / segment_file(self.end_offset)
+        if leftover.exists() and not leftover.stat().st_size:
+            leftover.unlink()  # begun, but interrupted before anything was in it
         self._active = Segment.create(
             str(self.directory),
             self.end_offset,
@@ -273,7 +290,7 @@ class WritablePartition(Partition):
             preallocate=self.config.preallocate,
         )
         jitter = min(self.config.segment_jitter_ms, self.config.segment_ms)
-        self._has_new_files = True
+        self._new_files += 1
         self._jitter_ms = random.randint(0, jitter) if jitter else 0
         self._active_since = self._services.clock.now_ms()
         self.written = self.written._replace(
@@ -356,15 +373,13 @@ class WritablePartition(Partition):
     def _claim_sync(self) -> SyncTarget:
         with self.lock:
             active = [self._active] if self._active else []
-            target = SyncTarget(self.written, [*self._sealed, *active], self._has_new_files)
             self._unflushed = 0
-            self._has_new_files = False
-            return target
+            return SyncTarget(self.written, [*self._sealed, *active], self._new_files)
 
     def _sync(self, target: SyncTarget) -> None:
         for segment in target.segments:
             segment.sync()
-        if target.has_new_files:
+        if target.new_files:
             sync_new(self.directory)
 
     def _synced(self, target: SyncTarget) -> None:
@@ -372,6 +387,7 @@ class WritablePartition(Partition):
             for segment in [segment for segment in self._sealed if segment in target.segments]:
                 segment.close()
                 self._sealed.remove(segment)
+            self._new_files -= target.new_files
             if target.written.high_watermark > self._published.high_watermark:
                 self.publish(target.written._replace(start=self._published.start))
 

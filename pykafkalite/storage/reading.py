@@ -6,6 +6,7 @@ partition differ only in where their bounds come from (`Partition.bounds`).
 
 from __future__ import annotations
 
+import errno
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -191,6 +192,18 @@ class Partition(ABC):
 
     def _find(self, offset: int, bounds: Bounds) -> tuple[Segment, int]:
         """The segment and file position of the batch that holds `offset`, or of the first after it."""
+        try:
+            return self._find_in(offset, bounds)
+        except OSError as error:
+            if error.errno != errno.ENOENT:
+                raise
+            fresh = self.bounds()  # retention or a roll was quicker
+            self._check_in_range(offset, fresh)
+            if fresh.generation == bounds.generation:
+                raise
+            return self._find(offset, fresh)
+
+    def _find_in(self, offset: int, bounds: Bounds) -> tuple[Segment, int]:
         resume_offset, resume_base, position = self._resume
         if resume_offset == offset:
             return self._open(resume_base, bounds), position

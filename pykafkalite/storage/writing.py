@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import weakref
-from collections import OrderedDict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,7 +78,7 @@ class WritingStore(Store):
         self.recovered: list[str] = []
         self._temporary = temporary
         self._cache = SegmentCache()
-        self._open_active: OrderedDict[WritablePartition, None] = OrderedDict()
+        self._open_active: dict[WritablePartition, None] = {}  # the longest open first
         path.mkdir(parents=True, exist_ok=True)
         self._directory_lock = DirectoryLock(path)
         _open_stores.add(self)
@@ -268,10 +267,18 @@ class WritingStore(Store):
                 if directory.is_dir():
                     renamed = directory.rename(self.path / renamed_directory(name, index, DELETE))
                     self.scheduler.after(delay, partial(remove_quietly, [renamed]))
-                self._recovery_points.pop((name, index), None)
-                self._log_starts.pop((name, index), None)
+            self._forget_checkpoints(topic)
             self.slots.drop((topic.id, index) for index in range(topic.partitions))
             self.slots.live.bump()
+
+    def _forget_checkpoints(self, topic: Topic) -> None:
+        """They go by name: a new topic of that name must not be recovered from the old one's offsets."""
+        keys = {(topic.name, index) for index in range(topic.partitions)}
+        for file, offsets in ((RECOVERY_POINTS, self._recovery_points), (LOG_STARTS, self._log_starts)):
+            if keys & offsets.keys():
+                for key in keys:
+                    offsets.pop(key, None)
+                file.write(self.path, offsets, durable=not self._temporary)
 
     def delete_records(self, name: str, partition: int, before: int) -> int:
         target = self.partition(name, partition)
@@ -315,16 +322,17 @@ class WritingStore(Store):
             self._log_starts = starts
 
     def opened(self, partition: WritablePartition) -> None:
+        self._open_active.pop(partition, None)
         self._open_active[partition] = None
 
     def limit_open_files(self) -> None:
-        while len(self._open_active) > OPEN_ACTIVE_SEGMENTS:
-            oldest, _ = self._open_active.popitem(last=False)
-            if not oldest.release_files():
-                oldest.commit.up_to(oldest.end_offset)
-                if not oldest.release_files():
-                    self._open_active[oldest] = None
-                    return
+        if len(self._open_active) <= OPEN_ACTIVE_SEGMENTS:
+            return
+        # Half of them at once, so that one syncfs serves for many.
+        self.syncing.sync_all()
+        for partition in list(self._open_active)[: OPEN_ACTIVE_SEGMENTS // 2]:
+            if partition.release_files():
+                self._open_active.pop(partition, None)
 
     # --- closing ---------------------------------------------------------------
 
@@ -334,9 +342,9 @@ class WritingStore(Store):
         self.scheduler.stop()
         try:
             self.syncing.close()
-            reason = Closed(f"the store {self.path} is closed; open it again")
-            for partition in self._loaded():
-                partition.close(reason)
+            failures = [failure for partition in self._loaded() if (failure := self._close_partition(partition))]
+            if failures:
+                raise failures[0]
             if not self._temporary:
                 self._leave_clean()
         finally:
@@ -345,6 +353,13 @@ class WritingStore(Store):
             self.slots.live.close()
             self._directory_lock.release()
             _open_stores.discard(self)
+
+    def _close_partition(self, partition: WritablePartition) -> OSError | None:
+        try:
+            partition.close(Closed(f"the store {self.path} is closed; open it again"))
+        except OSError as error:  # the others are closed all the same; the next open recovers
+            return error
+        return None
 
     def _leave_clean(self) -> None:
         """Everything on disk first, then the marker that says so."""
