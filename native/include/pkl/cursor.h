@@ -46,10 +46,14 @@ int64_t pkl_take_varlong(pkl_cursor *c);
 
 /* Zigzag varint that must fit an int32 (at most 5 bytes); others fail. */
 static inline int32_t pkl_take_varint(pkl_cursor *c) {
-  /* One byte is the common case by far: deltas, counts, header counts. */
-  if (c->end && c->at < c->end && *c->at < 0x80) {
-    uint8_t b = *c->at++;
-    return (int32_t)(b >> 1) ^ -(int32_t)(b & 1);
+  /* One byte or two are the common case by far: deltas, counts, sizes. */
+  if (pkl_cursor_left(c) >= 2) {
+    uint32_t v = c->at[0], high = c->at[1];
+    if (v < 0x80 || high < 0x80) {
+      c->at += v < 0x80 ? 1 : 2;
+      if (v >= 0x80) v = (v & 0x7f) | high << 7;
+      return (int32_t)(v >> 1) ^ -(int32_t)(v & 1);
+    }
   }
   int64_t v = pkl_take_varlong(c);
   if (v < INT32_MIN || v > INT32_MAX) {
