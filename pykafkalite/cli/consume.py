@@ -99,7 +99,7 @@ def _as_scan(
         if total is not None and limit is not None:
             total = min(total, limit)
         with output.progress(f"consume {topic}", total, unit="records", quiet=quiet) as advance:
-            for batch in _first(scan, limit):
+            for batch in _first(iter(scan), limit):
                 out.write(batch)
                 advance(batch.num_rows)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,7 +26,7 @@ def group() -> None:
 def list_groups(session: Session) -> None:
     """All groups that have members or committed offsets."""
     with session.read() as log:
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "group": found.name,
                 "state": found.state,
