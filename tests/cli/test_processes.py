@@ -57,6 +57,20 @@ def test_a_pipe_is_read_as_it_comes(tmp_path):
     assert process.returncode == 0
 
 
+def test_ctrl_c_while_a_pipe_is_silent_keeps_what_came(tmp_path):
+    with pk.open(tmp_path / "log") as log:
+        log.create_topic("t")
+    process = start("produce", "t", "--at", tmp_path / "log", stdin=subprocess.PIPE)
+    process.stdin.write(b"first\n")
+    process.stdin.flush()
+    with pk.open(tmp_path / "log", mode="r") as log:
+        assert next(log.topic("t").scan(follow=True).messages()).value == b"first"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 130
+    with pk.open(tmp_path / "log") as log:
+        assert log.topic("t").scan().to_arrow().num_rows == 1
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
     with pk.open(tmp_path / "log") as log:
         log.create_topic("t").append_batch(pa.table({"value": [b"x" * 100] * 50_000}))
