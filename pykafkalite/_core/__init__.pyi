@@ -298,8 +298,20 @@ class ColumnReader:
         """The batch at owner[position] with its records decompressed in `records`, which the views then borrow.
         END: taken, .position is behind it; or FULL, UNTIL, CORRUPT as above."""
     def finish(self) -> pa.RecordBatch: ...
-    def messages(self) -> Iterator[Message]:
+    def messages(self) -> Messages:
         """Needs the columns offset and timestamp; key, value and headers not asked for are None or empty."""
+
+@final
+class Messages(Iterator[Message]):
+    """The messages of one partition that a ColumnReader had read, each made when it is asked for."""
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after the message given last; before the first, that one's own; -1 of nothing."""
+    def stop(self) -> None:
+        """Gives no further message, and lets go of the log."""
+    def __next__(self) -> Message: ...
+    def __length_hint__(self) -> int: ...
 
 @final
 class Message:

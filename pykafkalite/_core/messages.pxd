@@ -21,6 +21,7 @@ cdef class Messages:
     cdef int32_t partition
     cdef int32_t row
     cdef int64_t header
+    cdef readonly int64_t next_offset
 
     @staticmethod
     cdef Messages over(pkl_decoder *decoder, pkl_span *spans, object keep, str topic, int32_t partition)

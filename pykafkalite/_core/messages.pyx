@@ -90,7 +90,13 @@ cdef class Messages:
         self.keep = keep
         self.topic = topic
         self.partition = partition
+        self.next_offset = decoder.offsets[0] if decoder.rows else -1
         return self
+
+    def stop(self):
+        """Gives no further message."""
+        self.row = self.decoder.rows
+        self.keep = None
 
     def __iter__(self):
         return self
@@ -110,6 +116,7 @@ cdef class Messages:
         message.partition = self.partition
         message.offset = d.offsets[row]
         message.timestamp = d.timestamps[row]
+        self.next_offset = message.offset + 1
         message.key = bytes_at(&d.key, row, d.rows, self.spans)
         message.value = bytes_at(&d.value, row, d.rows, self.spans)
         if d.header_count and d.header_ends[row + 1] > self.header:

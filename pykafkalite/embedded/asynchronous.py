@@ -18,9 +18,9 @@ _END: Any = object()
 
 
 class Awaited(AsyncIterator[T], Generic[F, T]):
-    """`fetched`, each item passed through `deliver` on the loop's thread.  None: nothing yet, ask again."""
+    """`fetched`, each item passed through `deliver` on the loop's thread.  None, of either: nothing yet."""
 
-    def __init__(self, fetched: Iterator[F | None], deliver: Callable[[F], T]) -> None:
+    def __init__(self, fetched: Iterator[F | None], deliver: Callable[[F], T | None]) -> None:
         self._fetched = fetched
         self._deliver = deliver
         self._pending: asyncio.Future[F | None] | None = None
@@ -32,8 +32,9 @@ class Awaited(AsyncIterator[T], Generic[F, T]):
             fetched = await self._wait(self._pending)
             if fetched is _END:
                 raise StopAsyncIteration
-            if fetched is not None:
-                return self._deliver(fetched)
+            delivered = None if fetched is None else self._deliver(fetched)
+            if delivered is not None:
+                return delivered
 
     async def _wait(self, pending: asyncio.Future[F | None]) -> F | None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import weakref
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 
 from pykafkalite._core import ColumnReader
 from pykafkalite.api import TopicPartition
@@ -22,19 +22,27 @@ from pykafkalite.embedded.cursor import (
 from pykafkalite.errors import Closed, OffsetOutOfRange, ReadOnly, UnknownTopic
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     import pyarrow as pa
 
-    from pykafkalite._core import Message
+    from pykafkalite._core import Message, Messages
     from pykafkalite.api import Moment, Values
     from pykafkalite.embedded.log import Log
     from pykafkalite.storage.reading import Partition
 
 T = TypeVar("T")
-Fetched = tuple[TopicPartition, int, T]
-"""A partition, the offset after what was read there, and what was read."""
+
+
+class Fetched(NamedTuple, Generic[T]):
+    """What was read of a partition, from one offset to before another."""
+
+    place: TopicPartition
+    position: int
+    after: int
+    rows: T
+
 
 logger = logging.getLogger(__name__)
 _LOOK = 1.0  # seconds; how often a waiting consumer looks whether topics or its group have changed
@@ -59,6 +67,7 @@ class Consumer:
         self._positions: dict[TopicPartition, int] = {}
         self._stored: dict[TopicPartition, int] = {}
         self._generation = -1
+        self._opened: Fetched[Messages] | None = None
         self._membership = log.coordinator.join(group, self.topics)
         self._leave = weakref.finalize(self, self._membership.leave)
         self._leave.atexit = False
@@ -78,11 +87,9 @@ class Consumer:
 
     def messages(self, timeout: float | None = None) -> Iterator[Message]:
         """Record by record; otherwise as `batches`."""
-        for place, after, messages in self._fetch(COLUMNS, ColumnReader.messages, timeout):
-            for message in messages:
-                self._yielded(place, message.offset + 1)
-                yield message
-            self._yielded(place, after)
+        for fetched in self._fetch(COLUMNS, ColumnReader.messages, timeout):
+            yield from self._open(fetched)
+            self._settle(fetched)
 
     def __iter__(self) -> Iterator[Message]:
         return self.messages()
@@ -90,12 +97,11 @@ class Consumer:
     async def __aiter__(self) -> AsyncIterator[Message]:
         from pykafkalite.embedded.asynchronous import PAUSE, Awaited
 
-        fetched = self._fetch_or_pause(COLUMNS, ColumnReader.messages, None, PAUSE)
-        async for place, after, messages in Awaited(fetched, _itself):
-            for message in messages:
-                self._yielded(place, message.offset + 1)
+        pausing = self._fetch_or_pause(COLUMNS, ColumnReader.messages, None, PAUSE)
+        async for fetched in Awaited(pausing, lambda fetched: fetched):
+            for message in self._open(fetched):
                 yield message
-            self._yielded(place, after)
+            self._settle(fetched)
 
     def _fetch(
         self, columns: Sequence[str], take: Callable[[ColumnReader], T], timeout: float | None
@@ -120,8 +126,8 @@ class Consumer:
                 cursors = [Cursor(store.partition(*place), 0, columns=columns) for place in self._positions]
             found = self._next(cursors, turn)
             if found is not None:
-                turn, after, place = found[0] + 1, found[1], _place(cursors[found[0]])
-                yield place, after, take(cursors[found[0]].reader)
+                turn, cursor = found[0] + 1, cursors[found[0]]
+                yield Fetched(_place(cursor), cursor.position, found[1], take(cursor.reader))
                 deadline = _deadline(timeout)
                 continue
             left = pause if deadline is None else min(pause, deadline - time.monotonic())
@@ -131,11 +137,38 @@ class Consumer:
                 self._take_up(refresh=True)
                 yield None
 
-    def _yielded(self, place: TopicPartition, after: int) -> None:
-        if place in self._positions:  # and not lost to another consumer meanwhile
-            self._positions[place] = after
+    def _yielded(self, fetched: Fetched[Any]) -> bool:
+        """Counts it as yielded; False when it is stale: the position was moved, or the partition lost, meanwhile."""
+        if self._positions.get(fetched.place) != fetched.position:
+            return False
+        self._positions[fetched.place] = fetched.after
+        return True
+
+    def _open(self, fetched: Fetched[Messages]) -> Iterable[Message]:
+        """Its messages.  How many of them were yielded is looked up when somebody wants to know."""
+        if self._positions.get(fetched.place) != fetched.position:
+            return ()
+        self._opened = fetched
+        return fetched.rows
+
+    def _settle(self, ended: Fetched[Messages] | None = None) -> None:
+        """Moves the position behind the messages that were yielded; behind all of `ended`, gaps included."""
+        opened = self._opened
+        if opened is None or opened.place not in self._positions:
+            return
+        self._positions[opened.place] = opened.after if opened is ended else opened.rows.next_offset
+        if opened is ended:
+            self._opened = None
+
+    def _drop(self) -> None:
+        """What was read but not yielded yet is to be read again."""
+        self._settle()
+        if self._opened is not None:
+            self._opened.rows.stop()
+            self._opened = None
 
     def _next(self, cursors: Sequence[Cursor], turn: int) -> tuple[int, int] | None:
+        self._drop()
         for cursor in cursors:
             cursor.position = self._positions[_place(cursor)]
         try:
@@ -175,6 +208,7 @@ class Consumer:
             return self._generation
         generation, places = self._membership.sync(refresh=refresh)
         if generation != self._generation:
+            self._drop()
             committed = self._membership.committed()
             positions = {}
             for place in map(TopicPartition._make, places):
@@ -206,6 +240,7 @@ class Consumer:
             raise ReadOnly(
                 "a consumer without a group commits nothing: give it one, consumer(topics, group=...)"
             )
+        self._settle()
         if offsets is None:
             changed = {
                 place: position
@@ -229,11 +264,14 @@ class Consumer:
 
     def position(self, topic: str, partition: int) -> int:
         """The offset of the next record to be yielded.  Raises UnknownTopic when it is not assigned."""
-        return self._positions[self._assigned(topic, partition)]
+        place = self._assigned(topic, partition)
+        self._settle()
+        return self._positions[place]
 
     def seek(self, topic: str, partition: int, to: Moment) -> int:
         """Raises OffsetOutOfRange, UnknownTopic when the partition is not assigned."""
         place = self._assigned(topic, partition)
+        self._drop()
         self._positions[place] = bounds.resolve(self._log.store.partition(topic, partition), to)
         return self._positions[place]
 
@@ -289,7 +327,10 @@ class Batches:
         return self
 
     def __next__(self) -> pa.RecordBatch:
-        return self._deliver(next(self._fetched))
+        while True:
+            batch = self._deliver(next(self._fetched))
+            if batch is not None:
+                return batch
 
     def __aiter__(self) -> AsyncIterator[pa.RecordBatch]:
         from pykafkalite.embedded.asynchronous import PAUSE, Awaited
@@ -297,10 +338,10 @@ class Batches:
         fetched = self._consumer._fetch_or_pause(self._columns, self._finish, self._timeout, PAUSE)
         return Awaited(fetched, self._deliver)
 
-    def _deliver(self, fetched: Fetched[pa.RecordBatch]) -> pa.RecordBatch:
-        place, after, batch = fetched
-        self._consumer._yielded(place, after)
-        return batch if self._relabel is None else self._relabel(place.topic, batch)
+    def _deliver(self, fetched: Fetched[pa.RecordBatch]) -> pa.RecordBatch | None:
+        if not self._consumer._yielded(fetched):
+            return None
+        return fetched.rows if self._relabel is None else self._relabel(fetched.place.topic, fetched.rows)
 
 
 def _one_dictionary(topics: Sequence[str]) -> Callable[[str, pa.RecordBatch], pa.RecordBatch]:
@@ -316,10 +357,6 @@ def _one_dictionary(topics: Sequence[str]) -> Callable[[str, pa.RecordBatch], pa
         return batch.set_column(at, batch.schema.field(at), column)
 
     return relabel
-
-
-def _itself(item: T) -> T:
-    return item
 
 
 def _place(cursor: Cursor) -> TopicPartition:

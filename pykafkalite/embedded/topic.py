@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from pykafkalite.storage.reading import Partition
     from pykafkalite.storage.store import Store
 
-BATCH_BYTES = 1 << 20
-"""The size at which `append_batch` and a writer begin a new batch (less where max.message.bytes is)."""
+BATCH_BYTES = 1 << 19
+"""The size at which `append_batch` and a writer begin a new batch (less where max.message.bytes is).
+
+Measured: 1 MiB appends a tenth faster, 128 KiB scans a tenth faster."""
 
 STICKY_BYTES = 16384
 """Keyless single appends stay with a partition until so much went there: Kafka's batch.size."""
@@ -109,9 +111,10 @@ class Topic:
                 f"{error}: value and key are bytes (or None), encode text first: value.encode(); "
                 'headers are [("name", b"value")], timestamp is int milliseconds or a datetime'
             ) from None
+        info = self._info()
+        self._check_key(key is not None, info)
         if partition is None:
-            partition = self._choose(key, len(batch))
-        self._check_key(key is not None)
+            partition = self._choose(key, len(batch), info.partitions)
         appended = self._writable(partition).append(batch)
         stored = timestamp if appended.timestamp < 0 else appended.timestamp
         return RecordMetadata(self.name, partition, appended.base_offset, stored)
@@ -119,37 +122,35 @@ class Topic:
     def append_batch(self, data: Any) -> OffsetRanges:
         from pykafkalite.embedded import arrow_input
 
-        ranges = OffsetRanges(self.name)
+        info, ranges = self._info(), OffsetRanges(self.name)
         if hasattr(data, "__arrow_c_array__"):
             columns = arrow_input.columns_of(data)
-            self._check(columns)
-            self._append_columns(columns, ranges)
+            self._check(columns, info)
+            self._append_columns(columns, info, ranges)
         elif arrow_input.in_memory(data):
             chunks = list(arrow_input.chunks_of(data))
             for columns in chunks:
-                self._check(columns)
+                self._check(columns, info)
             for columns in chunks:
-                self._append_columns(columns, ranges)
+                self._append_columns(columns, info, ranges)
         else:
             for columns in arrow_input.chunks_of(data):
-                self._check(columns)
-                self._append_columns(columns, ranges)
+                self._check(columns, info)
+                self._append_columns(columns, info, ranges)
         return ranges
 
     def writer(self, *, linger_ms: int = 5, batch_size: int | None = None) -> Writer:
         self._writable(0)
         return Writer(self, linger_ms=linger_ms, batch_size=BATCH_BYTES if batch_size is None else batch_size)
 
-    def _check(self, columns: Columns) -> None:
+    def _check(self, columns: Columns, info: TopicInfo) -> None:
         """Everything that can be wrong with rows, before any is written."""
-        info = self._info()
         oldest, latest = columns.check(info.config.max_message_bytes, info.partitions)
-        self._check_key(columns.has_key)
+        self._check_key(columns.has_key, info)
         if latest >= 0:
             self._writable(0).check_timestamps(oldest, latest)
 
-    def _append_columns(self, columns: Columns, ranges: OffsetRanges) -> None:
-        info = self._info()
+    def _append_columns(self, columns: Columns, info: TopicInfo, ranges: OffsetRanges) -> None:
         target, now = min(BATCH_BYTES, info.config.max_message_bytes), _now()
         self._sticky += 1
         for index, rows in columns.route(info.partitions, self._sticky % info.partitions):
@@ -175,8 +176,7 @@ class Topic:
             raise ReadOnly(f"cannot append to {self.name!r}: {self._log.address} is open for reading only")
         return partition
 
-    def _choose(self, key: Buffer | None, size: int) -> int:
-        partitions = self.partitions
+    def _choose(self, key: Buffer | None, size: int, partitions: int) -> int:
         if key is not None:
             return _core.partition_for_key(key, partitions)
         if self._sticky_bytes >= STICKY_BYTES:
@@ -185,8 +185,8 @@ class Topic:
         self._sticky_bytes += size
         return self._sticky % partitions
 
-    def _check_key(self, has_key: bool) -> None:
-        if not has_key and self._info().config.compacts:
+    def _check_key(self, has_key: bool, info: TopicInfo) -> None:
+        if not has_key and info.config.compacts:
             raise InvalidRecord(f"{self.name!r} has cleanup.policy=compact: each of its records needs a key")
 
     # --- reading ------------------------------------------------------------

@@ -182,6 +182,38 @@ def test_seek_goes_anywhere_in_the_log_and_nowhere_else(log, three):
             consumer.position("three", 7)
 
 
+def test_seek_within_a_loop_goes_on_from_there(log, topic):
+    for _ in range(10):
+        topic.append(b"v")
+    with log.consumer("events") as consumer:
+        messages = consumer.messages(timeout=NOW)
+        assert [next(messages).offset for _ in range(3)] == [0, 1, 2]
+        assert consumer.position("events", 0) == 3
+        consumer.seek("events", 0, 8)
+        assert [message.offset for message in messages] == [8, 9]
+
+
+def test_two_loops_over_one_consumer_share_its_records(log, topic):
+    for _ in range(6):
+        topic.append(b"v")
+    with log.consumer("events") as consumer:
+        first, second = consumer.messages(NOW), consumer.messages(NOW)
+        offsets = [next(messages).offset for messages in (first, first, second, second, first, first)]
+    assert offsets == [0, 1, 2, 3, 4, 5]
+
+
+def test_messages_of_a_partition_that_went_to_another_consumer_are_not_committed(log, three):
+    a = log.consumer(["three"], group="g")
+    messages = a.messages(NOW)
+    read_by_a = [next(messages) for _ in range(5)]
+    b = log.consumer(["three"], group="g")
+    kept = a.assignment
+    read_by_a += messages
+    a.commit()
+    assert {(m.topic, m.partition) for m in read_by_a[5:]} <= set(kept)
+    assert sorted(read(b)) == [row for row in everything() if row[:2] in b.assignment]
+
+
 def test_a_position_that_retention_overtook_goes_on_at_the_start(log, three, caplog):
     with log.consumer("three", group="g") as consumer:
         consumer.commit({TopicPartition("three", 0): 2})
