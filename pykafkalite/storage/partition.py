@@ -185,7 +185,7 @@ class WritablePartition(Partition):
                 f"{config.message_timestamp_after_max_ms} after now ({now}); timestamps are milliseconds: "
                 f"correct it or raise that config of {self.topic!r}"
             )
-        if 0 <= config.retention_ms < now - latest and not self._warned_expired:
+        if config.deletes and 0 <= config.retention_ms < now - latest and not self._warned_expired:
             self._warned_expired = True
             warnings.warn(
                 f"records of {self.topic!r} are older than its retention.ms={config.retention_ms} already "
