@@ -147,7 +147,9 @@ cdef class RecordAccumulator:
         # By itself at offset delta 0 and timestamp delta 0, as Columns.check counts.
         cdef int64_t size = PKL_BATCH_HEADER + pkl_record_size(0, 0, k.size, v.size, count, headers_size)
         if size > self.max_bytes:
-            raise MessageTooLarge(f"the record alone makes a batch of {size} bytes; max.message.bytes is {self.max_bytes}")
+            raise MessageTooLarge(
+                f"the record alone makes a batch of {size} bytes; max.message.bytes is {self.max_bytes}"
+            )
         cdef int32_t target
         while True:
             # Anew each time: `drain` leads records without a key to the next partition.

@@ -1,4 +1,4 @@
-"""columns.h, encode.h, decode.h, export.h and partitioner.h, word for word; and what the modules that use them share."""
+"""columns.h, encode.h, decode.h, export.h and partitioner.h, word for word; and what their modules share."""
 
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 

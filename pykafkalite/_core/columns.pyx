@@ -132,13 +132,17 @@ cdef class Columns:
     cdef problem(self, pkl_columns_fault fault, pkl_columns_facts *facts, int64_t max_bytes, int32_t partitions):
         row = facts.row
         if fault == PKL_COLUMNS_TOO_LARGE:
-            return MessageTooLarge(f"row {row} alone makes a batch of {facts.size} bytes; max.message.bytes is {max_bytes}")
+            return MessageTooLarge(
+                f"row {row} alone makes a batch of {facts.size} bytes; max.message.bytes is {max_bytes}"
+            )
         if fault == PKL_COLUMNS_PARTITION:
             partition = pkl_partition_at(&self.columns, row)
             return InvalidRecord(f"row {row}: partition {partition} is outside 0..{partitions - 1}")
         if fault == PKL_COLUMNS_TIMESTAMP:
             return InvalidRecord(f"row {row}: the timestamp {pkl_timestamp_at(&self.columns, row)} ms is negative")
-        return InvalidRecord(f"row {row}: a null header, a null header key, or Arrow offsets that contradict each other")
+        return InvalidRecord(
+            f"row {row}: a null header, a null header key, or Arrow offsets that contradict each other"
+        )
 
     def route(self, int32_t partitions, int32_t sticky):
         """[(partition, Rows)], input order kept: the partition column, else murmur2 of the key, else `sticky`.
@@ -173,7 +177,8 @@ cdef class Columns:
             return [(targets[0], Rows.range(self, 0, rows))]
         for partition in range(partitions):
             if counts[partition]:
-                routed.append((partition, Rows.listed(self, grouped, ends[partition] - counts[partition], counts[partition])))
+                rows = counts[partition]
+                routed.append((partition, Rows.listed(self, grouped, ends[partition] - rows, rows)))
         return routed
 
 

@@ -127,8 +127,10 @@ cdef class Messages:
         cdef pkl_decoder *d = &self.decoder
         cdef list headers = []
         cdef int64_t i
+        cdef Py_ssize_t size
         for i in range(self.header, end):
-            name = PyUnicode_DecodeUTF8(<const char *>d.names + d.name_ends[i], d.name_ends[i + 1] - d.name_ends[i], NULL)
+            size = d.name_ends[i + 1] - d.name_ends[i]
+            name = PyUnicode_DecodeUTF8(<const char *>d.names + d.name_ends[i], size, NULL)
             headers.append((name, bytes_at(&d.header_value, i, d.header_count, self.spans)))
         self.header = end
         return headers

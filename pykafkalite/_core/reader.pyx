@@ -117,19 +117,16 @@ cdef class Spans:
         PyMem_Free(self.items)
 
     cdef int put(self, size_t number, const uint8_t *data, int64_t size) except -1:
+        cdef size_t room = 2 * number + 4
         if number >= self.room:
-            self.room = 2 * number + 4
-            items = <pkl_span *>PyMem_Realloc(self.items, self.room * sizeof(pkl_span))
+            items = <pkl_span *>PyMem_Realloc(self.items, room * sizeof(pkl_span))
             if items is NULL:
                 raise MemoryError
             self.items = items
+            self.room = room
         self.items[number] = pkl_span(data, size)
         self.count = number + 1
         return 0
-
-    cdef keep(self, owner):
-        if not self.owners or self.owners[len(self.owners) - 1] is not owner:
-            self.owners.append(owner)
 
 
 cdef int check_span(Borrowed view, size_t start, size_t end) except -1:
@@ -238,7 +235,8 @@ cdef class ColumnReader:
         cdef size_t size = 64
         cdef bint *wanted = self.wanted
         size += aligned(rows * 8) * (wanted[<int>PKL_COLUMN_OFFSET] + wanted[<int>PKL_COLUMN_TIMESTAMP])
-        size += (aligned(rows * sizeof(pkl_view)) + aligned(bitmap)) * (wanted[<int>PKL_COLUMN_KEY] + wanted[<int>PKL_COLUMN_VALUE])
+        cdef size_t views = wanted[<int>PKL_COLUMN_KEY] + wanted[<int>PKL_COLUMN_VALUE]
+        size += (aligned(rows * sizeof(pkl_view)) + aligned(bitmap)) * views
         size += aligned((rows + 1) * 4) * wanted[<int>PKL_COLUMN_HEADERS]
         cdef Block block = Block(size)
         cdef uint8_t *at = block.data
@@ -323,7 +321,7 @@ cdef class ColumnReader:
         self.expect(first_offset)
         if self.stopped is NULL or self.stopped != data + start:
             self.next_buffer()
-        self.spans.keep(view)
+        self.spans.owners.append(view)
         cdef size_t at = start
         cdef pkl_decoded state
         cdef pkl_status why = PKL_OK
@@ -347,7 +345,7 @@ cdef class ColumnReader:
         check_span(view, position, view.size)
         self.expect(first_offset)
         self.next_buffer()
-        self.spans.keep(payload)
+        self.spans.owners.append(payload)
         cdef size_t at = position
         cdef pkl_decoded state
         cdef pkl_status why = PKL_OK
@@ -373,9 +371,16 @@ cdef class ColumnReader:
     cdef next_buffer(self):
         """What follows does not go on where the last span ended."""
         cdef pkl_decoder *d = &self.decoder
+        self.note_span()
         if d.base is not NULL:
             d.buffer += 1
             d.base = d.limit = NULL
+
+    cdef note_span(self):
+        """The current variadic buffer ends where its last view does, so far."""
+        cdef pkl_decoder *d = &self.decoder
+        if d.base is not NULL:
+            self.spans.put(d.buffer, d.base, d.limit - d.base)
 
     cdef pkl_decoded give_up_headers(self) except *:
         if self.decoder.rows:
@@ -383,9 +388,6 @@ cdef class ColumnReader:
         raise MemoryError("the headers of one batch are more than 2 GiB")
 
     cdef outcome(self, pkl_decoded state, size_t at, pkl_status why):
-        cdef pkl_decoder *d = &self.decoder
-        if d.base is not NULL:
-            self.spans.put(d.buffer, d.base, d.limit - d.base)
         self.at = at
         if state == PKL_DECODED_CORRUPT:
             self.problem = PROBLEMS.get(why, "lengths, counts or offsets contradict each other")
@@ -397,6 +399,7 @@ cdef class ColumnReader:
         """What the columns need to live; the reader begins anew after it."""
         if self.rows_memory is None:
             self.rows_memory = self.layout(&self.decoder, 1)
+        self.note_span()
         self.shrink()
         self.prepare_constants()
         return self.rows_memory, self.headers_memory, self.zeros, self.numbers, self.dictionary, self.spans
@@ -410,8 +413,8 @@ cdef class ColumnReader:
 
         cdef ArrowArray array
         cdef tuple keep = self.hand_over()
-        check(pkl_export(&self.decoder, &self.constants, self.spans.items, self.spans.count, self.kinds, self.kind_count,
-                         release, <void *>keep, &array), "columns")
+        check(pkl_export(&self.decoder, &self.constants, self.spans.items, self.spans.count, self.kinds,
+                         self.kind_count, release, <void *>keep, &array), "columns")
         Py_INCREF(keep)
         LENT += 1
         self.begin()
