@@ -261,23 +261,29 @@ static pkl_status summarize_by_index(pkl_segment *s, pkl_source source,
   pkl_index_entry last;
   int64_t slot = pkl_index_search_value(offsets, end - 1);
   pkl_prove_entry(offsets, &source, end, INT64_MAX, &slot, &last);
-  pkl_summary sum = {slot < 0 ? 0 : last.value, s->base_offset, -1, -1};
+  int64_t start = slot < 0 ? 0 : last.value;
+  pkl_summary sum = {start, s->base_offset, -1, -1};
   pkl_status status = walk_on(source, end, &sum);
   if (status) return status;
 
+  /* Both indexes get their entries at the same moments: one that lacks the
+   * timestamp of the batch that was indexed last has lost its end. */
+  pkl_batch indexed = {.max_timestamp = -1};
+  if (slot >= 0) pkl_source_batch(&source, start, end, &indexed);
   int64_t time_slot = prove_last_time(times, offsets, source, &sum, &last);
-  if (time_slot >= 0 && last.key >= sum.max_timestamp) {
-    sum.max_timestamp = last.key;
-    sum.max_timestamp_offset = last.value;
-  } else if (time_slot < 0 && slot >= 0) {
+  int64_t last_time = time_slot < 0 ? -1 : last.key;
+  if (slot >= 0 && (time_slot < 0 || indexed.max_timestamp > last_time)) {
     sum = (pkl_summary){0, s->base_offset, -1, -1};
     status = walk_on(source, end, &sum);
     if (status) return status;
+  } else if (time_slot >= 0 && last_time >= sum.max_timestamp) {
+    sum.max_timestamp = last.key;
+    sum.max_timestamp_offset = last.value;
   }
   if (s->writable) {
     pkl_index_begin(&s->offsets, offsets, slot + 1);
     pkl_index_begin(&s->times, times, time_slot + 1);
-    s->last_time = time_slot < 0 ? -1 : last.key;
+    s->last_time = last_time;
     s->unindexed = 0; /* as Kafka after opening: it does not look back */
   }
   s->summary = sum;

@@ -131,8 +131,6 @@ def test_an_index_may_be_missing_cut_short_or_garbage(tmp_path, suffix):
     contents += [b"\xff" * 96, b"\x7f" * 96, b"\0" * 96, good[::-1], good + rng.randbytes(50), good * 3]
     for content in contents:
         index.write_bytes(content)
-        if suffix == ".timeindex" and content and good.startswith(content) and len(content) % 12 == 0:
-            continue  # whole entries, all of them true: nobody can tell that later ones are missing
         assert_no_lies(segment, reopen(tmp_path, segment.end, base_offset=50))
         assert_no_lies(segment, reopen(tmp_path, segment.end, writable=True, base_offset=50))
     index.unlink()
