@@ -19,7 +19,7 @@ from pykafkalite._core.batches import (
     parse_batch,
     parse_header,
     records_of,
-    seal_compressed,
+    reseal,
     stamp,
     walk_batches,
 )
@@ -62,7 +62,7 @@ __all__ = [
     "partition_for_key",
     "record_batch_schema",
     "records_of",
-    "seal_compressed",
+    "reseal",
     "stamp",
     "sync_directory",
     "syncfs",

@@ -113,8 +113,8 @@ def build_batch(
     `attributes`: the transactional and control bits.  ValueError without records, InvalidRecord for a timestamp
     below -1, MessageTooLarge past 2 GiB."""
 
-def seal_compressed(batch: Buffer, payload: Buffer, codec: int) -> bytearray:
-    """`batch` (sealed, uncompressed) with its records replaced by `payload`, the codec set, CRC anew."""
+def reseal(batch: Buffer, payload: Buffer, codec: int) -> bytearray:
+    """`batch` (one, sealed) with its records replaced by `payload`, which is in `codec`; the CRC anew."""
 
 # --- columns -> batches ----------------------------------------------------
 
@@ -360,10 +360,10 @@ class Segment:
     """One .log with its .index and .timeindex.  Threads: one appender (the caller locks), any number of readers."""
 
     @staticmethod
-    def create(directory: str, base_offset: int, *, segment_bytes: int, index_bytes: int, index_interval: int, preallocate: bool = False) -> "Segment":
+    def create(directory: str, base_offset: int, *, segment_bytes: int, index_bytes: int, index_interval: int, preallocate: bool = False) -> Segment:
         """The .log must not exist.  StorageError, DiskFull, and then none of the three files."""
     @staticmethod
-    def open(directory: str, base_offset: int, *, segment_bytes: int, index_bytes: int, index_interval: int, end: int, writable: bool, mapped: bool = True) -> "Segment":
+    def open(directory: str, base_offset: int, *, segment_bytes: int, index_bytes: int, index_interval: int, end: int, writable: bool, mapped: bool = True) -> Segment:
         """`end`: bytes of the .log known to be whole batches (the published end); nothing behind it is looked at.
         mapped=False reads by pread (files that another kind of writer may be shortening) and keeps one descriptor;
         a mapped segment that is not writable keeps none.  CorruptBatch when the file is shorter than `end`."""
@@ -393,7 +393,7 @@ class Segment:
     def span(self, start: int, max_bytes: int, until: int) -> tuple[Buffer, int, int]:
         """(owner, start, end) in owner's coordinates of whole batches from file position `start`, at least one batch, not past
         `until`.  The owner covers the span only: a view into the mapping, or bytes."""
-    def recover(self, start: int = 0) -> "Recovery":
+    def recover(self, start: int = 0) -> Recovery:
         """Walks the whole file from `start` (a batch boundary), checking every CRC.  A writable segment then ends after the
         last valid batch, holes or not, with index files made anew; nothing is cut (see truncate).  One opened for reading
         is only checked.  Ctrl-C works, and leaves the segment as its files say."""
@@ -438,10 +438,10 @@ class Live:
     """pykafkalite.live: what the writer publishes, mapped shared; readers map it read-only.
     Threads: one publisher for each slot at a time, any number of readers and waiters."""
     @staticmethod
-    def create(path: str, slots: int) -> "Live":
+    def create(path: str, slots: int) -> Live:
         """A new file of empty slots, under the name of an old one if need be, whose readers are told that it moved."""
     @staticmethod
-    def open(path: str, *, writable: bool = False) -> "Live":
+    def open(path: str, *, writable: bool = False) -> Live:
         """NewerVersion; StorageError when it is missing or no live file."""
     path: str
     slots: int

@@ -373,10 +373,10 @@ def build_batch(records, *, int16_t attributes=0, int64_t producer_id=-1, int16_
     return batch
 
 
-def seal_compressed(batch, payload, int codec):
-    """`batch` (sealed, uncompressed) with its records replaced by `payload`, the codec set, CRC anew.
+def reseal(batch, payload, int codec):
+    """`batch` (one, sealed) with its records replaced by `payload`, which is in `codec`; the CRC anew.
 
-    `codec`: 1 gzip, 2 snappy, 3 lz4, 4 zstd.  Raises CorruptBatch unless `batch` is exactly one batch,
+    `codec`: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.  Raises CorruptBatch unless `batch` is exactly one batch,
     MessageTooLarge past 2 GiB.
     """
     cdef pkl_batch h
@@ -385,12 +385,12 @@ def seal_compressed(batch, payload, int codec):
     cdef uint8_t *data
     if find(source, 0, source.size, True, &h) != source.size:
         fail(PKL_CORRUPT, "bytes behind the record batch", h.size)
-    if h.attributes & PKL_ATTR_CODEC or not 1 <= codec < len(CODECS):
-        raise ValueError(f"from codec {h.attributes & PKL_ATTR_CODEC} to {codec}: only from 0 to 1, 2, 3 or 4")
+    if not 0 <= codec < len(CODECS):
+        raise ValueError(f"codec {codec} is none of 0 to {len(CODECS) - 1}")
     if compressed.size > INT32_MAX - PKL_BATCH_HEADER:
-        fail(PKL_TOO_LARGE, f"{compressed.size} compressed bytes")
+        fail(PKL_TOO_LARGE, f"{compressed.size} bytes of records")
     h.size = PKL_BATCH_HEADER + compressed.size
-    h.attributes |= codec
+    h.attributes = <int16_t>((h.attributes & ~PKL_ATTR_CODEC) | codec)
     sealed = PyByteArray_FromStringAndSize(NULL, h.size)
     data = <uint8_t *>PyByteArray_AS_STRING(sealed)
     with nogil:

@@ -7,6 +7,7 @@ Invariant: start <= stable <= high watermark <= end, and what is published never
 from __future__ import annotations
 
 import random
+import sys
 import threading
 import warnings
 from dataclasses import dataclass, replace
@@ -164,6 +165,11 @@ class WritablePartition(Partition):
                 f"a batch of {incoming.size:,} bytes is over max.message.bytes={config.max_message_bytes:,} "
                 f"of {self.topic!r}; send less at once or raise that config"
             )
+        if incoming.size > config.segment_size:
+            raise MessageTooLarge(
+                f"a batch of {incoming.size:,} bytes does not fit a segment of segment.bytes={config.segment_size:,} "
+                f"of {self.topic!r}; send less at once or raise that config"
+            )
         return incoming
 
     def check_timestamps(self, oldest: int, latest: int) -> None:
@@ -190,7 +196,7 @@ class WritablePartition(Partition):
             warnings.warn(
                 f"records of {self.topic!r} are older than its retention.ms={config.retention_ms} already "
                 f"and will be deleted at the next check; set retention.ms=-1 to keep them",
-                stacklevel=3,
+                stacklevel=_level_of_the_caller(),
             )
 
     # --- under the lock --------------------------------------------------------
@@ -405,6 +411,15 @@ class WritablePartition(Partition):
             self.publish(self.written)
 
 
+def _level_of_the_caller() -> int:
+    """The stack level of the first frame outside this package, for a warning that points there."""
+    package = __name__.partition(".")[0]
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(package):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
 def _measure(data: bytearray) -> Incoming:
     """Walk ready-made batches: CRC, structure, and that offsets can be assigned in order."""
     batches = _core.walk_batches(data)
@@ -439,4 +454,4 @@ def _recoded_batch(data: memoryview, batch: Batch, wanted: Compression) -> Buffe
         records = codecs.decompress(batch.codec, records, MAX_DECOMPRESSED)
     if wanted.codec:
         records = codecs.compress(wanted.codec, records, wanted.level)
-    return _core.seal_compressed(data, records, wanted.codec)
+    return _core.reseal(data, records, wanted.codec)

@@ -174,7 +174,7 @@ def test_no_timestamp_stays_minus_one():
 
 def test_a_compressed_batch_is_handed_out_and_taken_back():
     plain = numbered(4, 3)
-    packed = _core.seal_compressed(plain, zlib.compress(bytes(plain[61:])), 1)
+    packed = _core.reseal(plain, zlib.compress(bytes(plain[61:])), 1)
     _core.stamp(packed, 3, 0)
     log = numbered(3) + packed + numbered(3, 7)
     r = reader()
@@ -190,7 +190,7 @@ def test_a_compressed_batch_is_handed_out_and_taken_back():
 
 
 def test_a_compressed_batch_with_other_records_inside_is_corrupt():
-    packed = _core.seal_compressed(numbered(4), b"?", 1)
+    packed = _core.reseal(numbered(4), b"?", 1)
     r = reader()
     assert r.add(packed, 0, len(packed), 0, END_OF_TIME) == r.COMPRESSED
     for payload in (b"", b"\x00", bytes(numbered(3)[61:])):

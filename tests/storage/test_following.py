@@ -6,8 +6,8 @@ import threading
 import time
 
 import pytest
-
 from disk import read_all, sealed
+
 from pykafkalite.errors import NotAStore
 from pykafkalite.storage.store import Store
 
