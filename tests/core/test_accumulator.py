@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -163,8 +166,6 @@ def test_what_drain_raises_comes_through_and_the_accumulator_goes_on():
 
 
 def test_the_clock_of_the_machine_is_the_default():
-    import time
-
     stamps = []
     it = _core.RecordAccumulator(
         1, lambda p, b: stamps.append(b.max_timestamp), batch_size=1000, max_bytes=1000
@@ -185,3 +186,19 @@ def test_its_memory_goes_back():
     del d
     gc.collect()
     assert live_blocks() == before
+
+
+def test_appending_and_reading_messages_need_no_pyarrow():
+    program = """
+import sys
+from pykafkalite import _core
+log = bytearray()
+it = _core.RecordAccumulator(1, lambda p, b: log.extend(b), batch_size=1000, max_bytes=1000)
+it.append(b"value", key=b"key")
+it.drain_all()
+reader = _core.ColumnReader("t", 0, ["offset", "timestamp", "key", "value", "headers"])
+reader.add(log, 0, len(log), 0, 1)
+assert [m.value for m in reader.messages()] == [b"value"]
+assert not {"pyarrow", "numpy"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
