@@ -14,7 +14,7 @@ from typing_extensions import Buffer
 
 Headers = Sequence[tuple[str, bytes | None]]
 
-BATCH_HEADER: Final[int]            # 61, and the other enum members of batch.h that Python needs
+BATCH_HEADER: Final[int]  # 61, and the other enum members of batch.h that Python needs
 ATTR_CODEC: Final[int]
 ATTR_LOG_APPEND_TIME: Final[int]
 ATTR_TRANSACTIONAL: Final[int]
@@ -350,7 +350,9 @@ def record_batch_schema(columns: Sequence[str]) -> pa.Schema:
 
 @final
 class Mapping:
-    """Read-only mapping of a file at a fixed capacity; gives only what was published.  It lives as long as a view of it."""
+    """Read-only mapping of a file at a fixed capacity; gives only what was published.  It lives as long as
+    a view of it."""
+
     capacity: int
     address: int
     def slice(self, start: int, end: int) -> memoryview: ...
@@ -360,72 +362,103 @@ class Segment:
     """One .log with its .index and .timeindex.  Threads: one appender (the caller locks), any number of readers."""
 
     @staticmethod
-    def create(directory: str, base_offset: int, *, segment_bytes: int, index_bytes: int, index_interval: int, preallocate: bool = False) -> Segment:
+    def create(
+        directory: str,
+        base_offset: int,
+        *,
+        segment_bytes: int,
+        index_bytes: int,
+        index_interval: int,
+        preallocate: bool = False,
+    ) -> Segment:
         """The .log must not exist.  StorageError, DiskFull, and then none of the three files."""
     @staticmethod
-    def open(directory: str, base_offset: int, *, segment_bytes: int, index_bytes: int, index_interval: int, end: int, writable: bool, mapped: bool = True) -> Segment:
+    def open(
+        directory: str,
+        base_offset: int,
+        *,
+        segment_bytes: int,
+        index_bytes: int,
+        index_interval: int,
+        end: int,
+        writable: bool,
+        mapped: bool = True,
+    ) -> Segment:
         """`end`: bytes of the .log known to be whole batches (the published end); nothing behind it is looked at.
         mapped=False reads by pread (files that another kind of writer may be shortening) and keeps one descriptor;
         a mapped segment that is not writable keeps none.  CorruptBatch when the file is shorter than `end`."""
-    path: str                  # of the .log
+    path: str  # of the .log
     base_offset: int
     mapping: Mapping | None
     # What the batches come to; found by the indexes on first use:
-    end: int                   # position after the last appended batch
+    end: int  # position after the last appended batch
     next_offset: int
-    max_timestamp: int         # largest so far, -1 none
+    max_timestamp: int  # largest so far, -1 none
     max_timestamp_offset: int  # last offset of the first batch that has it, -1 none
-    rolling_timestamp: int     # max timestamp of the first batch (segment.ms counts from it); -1 none
+    rolling_timestamp: int  # max timestamp of the first batch (segment.ms counts from it); -1 none
     def append(self, batches: Buffer) -> int:
-        """Writes whole stamped batches at `end`, index upkeep per batch; returns the position.  Everything the indexes need is
-        read from the headers.  ValueError: not whole batches in increasing offsets from next_offset on.  BufferError: no room.
-        StorageError (DiskFull): `end` is as it was, the next append overwrites."""
+        """Writes whole stamped batches at `end`, index upkeep per batch; returns the position.  Everything
+        the indexes need is read from the headers.  ValueError: not whole batches in increasing offsets from
+        next_offset on.  BufferError: no room. StorageError (DiskFull): `end` is as it was, the next append
+        overwrites."""
     def fits(self, size: int, last_offset: int) -> bool:
         """False when Kafka would roll: size, index full, or relative offset over int32."""
     def lookup(self, offset: int) -> int:
-        """Position of the batch that holds `offset`, or of the first one after it; `end` when there is none.  Believes an index
-        entry only when the batch there confirms it.  Where a bad batch may have held the offset: the bad batch's position."""
+        """Position of the batch that holds `offset`, or of the first one after it; `end` when there is
+        none.  Believes an index entry only when the batch there confirms it.  Where a bad batch may have
+        held the offset: the bad batch's position."""
     def next_valid(self, position: int) -> tuple[int, int] | None:
         """(position, base offset) of the first whole valid batch behind the bad one at `position`."""
     def lookup_timestamp(self, timestamp: int, start: int = 0) -> tuple[int, int] | None:
-        """(position, base offset) of the first batch from position `start` on with a record of that timestamp (ms) or later."""
-    def advance(self, end: int) -> None: """A reader learns of a new published end."""
+        """(position, base offset) of the first batch from position `start` on with a record of that
+        timestamp (ms) or later."""
+    def advance(self, end: int) -> None:
+        """A reader learns of a new published end."""
     def span(self, start: int, max_bytes: int, until: int) -> tuple[Buffer, int, int]:
-        """(owner, start, end) in owner's coordinates of whole batches from file position `start`, at least one batch, not past
-        `until`.  The owner covers the span only: a view into the mapping, or bytes."""
+        """(owner, start, end) in owner's coordinates of whole batches from file position `start`, at least
+        one batch, not past `until`.  The owner covers the span only: a view into the mapping, or bytes."""
     def recover(self, start: int = 0) -> Recovery:
-        """Walks the whole file from `start` (a batch boundary), checking every CRC.  A writable segment then ends after the
-        last valid batch, holes or not, with index files made anew; nothing is cut (see truncate).  One opened for reading
-        is only checked.  Ctrl-C works, and leaves the segment as its files say."""
+        """Walks the whole file from `start` (a batch boundary), checking every CRC.  A writable segment
+        then ends after the last valid batch, holes or not, with index files made anew; nothing is cut (see
+        truncate).  One opened for reading is only checked.  Ctrl-C works, and leaves the segment as its
+        files say."""
     def release(self, start: int, end: int) -> None:
         """The bytes [start, end) leave this process's resident memory; views of them stay good.  `start`: on a page."""
-    def sync(self) -> None: """fdatasync of the .log; OSError."""
+    def sync(self) -> None:
+        """fdatasync of the .log; OSError."""
     def flush_indexes(self, sync: bool = False) -> None: ...
-    def seal(self) -> None: """Roll or clean close: last time index entry, indexes written, preallocated tail cut."""
-    def truncate(self, end: int) -> None: """Only for a tail that was never published: others may have the rest mapped."""
-    def close(self) -> None: """Closes descriptors; the map lives as long as its views."""
+    def seal(self) -> None:
+        """Roll or clean close: last time index entry, indexes written, preallocated tail cut."""
+    def truncate(self, end: int) -> None:
+        """Only for a tail that was never published: others may have the rest mapped."""
+    def close(self) -> None:
+        """Closes descriptors; the map lives as long as its views."""
 
 class Hole(NamedTuple):
     """Bad bytes with a valid batch after them: they stay, reads raise CorruptBatch."""
+
     position: int
-    valid_after: int           # position of the next valid batch
-    next_offset: int           # its base offset
+    valid_after: int  # position of the next valid batch
+    next_offset: int  # its base offset
     problem: str
 
 class Recovery(NamedTuple):
     """What walking a segment found: every number is about whole valid batches."""
-    end: int                   # after the last valid batch, also behind holes
+
+    end: int  # after the last valid batch, also behind holes
     next_offset: int
-    batches: int               # from `start` on
-    file_size: int             # over `end`: the rest is a tail, torn or never written
+    batches: int  # from `start` on
+    file_size: int  # over `end`: the rest is a tail, torn or never written
     holes: list[Hole]
-    epochs: list[tuple[int, int]]   # (leader epoch, start offset), each where it first appears
-    problem: str               # with the tail; "" without one
-    zeros: bool                # the tail is nothing but zeros: preallocated, or lost before it was written
+    epochs: list[tuple[int, int]]  # (leader epoch, start offset), each where it first appears
+    problem: str  # with the tail; "" without one
+    zeros: bool  # the tail is nothing but zeros: preallocated, or lost before it was written
     @property
-    def bad_position(self) -> int: """Of the first bad bytes; -1 none."""
+    def bad_position(self) -> int:
+        """Of the first bad bytes; -1 none."""
     @property
-    def valid_after(self) -> int: """-1: nothing valid after the first bad bytes (a torn tail), or none bad."""
+    def valid_after(self) -> int:
+        """-1: nothing valid after the first bad bytes (a torn tail), or none bad."""
 
 def sync_directory(path: str) -> None:
     """Makes names in a directory durable: files that were created, renamed or removed there.  StorageError."""
@@ -445,20 +478,33 @@ class Live:
         """NewerVersion; StorageError when it is missing or no live file."""
     path: str
     slots: int
-    sequence: int              # the store's word: moves with everything that becomes visible, wraps at 32 bits
-    pid: int                   # of the writer, or of the last one
+    sequence: int  # the store's word: moves with everything that becomes visible, wraps at 32 bits
+    pid: int  # of the writer, or of the last one
     closed_cleanly: bool
-    moved: bool                # another file is there under the name: open that
-    def take_over(self) -> None: """A new writer goes on with the file: its pid, no flags."""
+    moved: bool  # another file is there under the name: open that
+    def take_over(self) -> None:
+        """A new writer goes on with the file: its pid, no flags."""
     def mark_closed(self) -> None: ...
     def mark_moved(self) -> None: ...
-    def publish(self, slot: int, start: int, high_watermark: int, stable: int, base_offset: int, position: int, generation: int) -> None:
+    def publish(
+        self,
+        slot: int,
+        start: int,
+        high_watermark: int,
+        stable: int,
+        base_offset: int,
+        position: int,
+        generation: int,
+    ) -> None:
         """Visible to all processes at once; moves the sequence and wakes those that wait."""
     def read(self, slot: int) -> tuple[int, int, int, int, int, int]:
         """As published, all of one moment.  StorageError (EAGAIN) when the writer died in the middle of a publish."""
-    def name(self, slot: int, topic_id: bytes, partition: int) -> None: """Whose state the slot holds; wakes nobody."""
-    def named(self, slot: int) -> tuple[bytes, int]: """(zeros, 0) for a slot without a name."""
-    def bump(self) -> None: """For changes without a slot: moves the sequence and wakes those that wait."""
+    def name(self, slot: int, topic_id: bytes, partition: int) -> None:
+        """Whose state the slot holds; wakes nobody."""
+    def named(self, slot: int) -> tuple[bytes, int]:
+        """(zeros, 0) for a slot without a name."""
+    def bump(self) -> None:
+        """For changes without a slot: moves the sequence and wakes those that wait."""
     def wait(self, seen: int, timeout: float) -> int:
         """Sleeps until sequence != seen or timeout (s, may be inf); returns the sequence.  Signals are seen."""
     def close(self) -> None: ...
