@@ -16,6 +16,7 @@ from ..errors import Closed, Forked, NotAStore, ReadOnly, UnknownTopic
 from .clock import SYSTEM, Clock
 from .metadata import FILE as METADATA_FILE
 from .naming import hint
+from .takeover import was_taken_over
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +66,7 @@ class Store(ABC):
             raise NotAStore(
                 f"there is no directory {directory}; create a topic in it first, or check the path"
             )
-        if (directory / METADATA_FILE).exists():
+        if (directory / METADATA_FILE).exists() and not was_taken_over(directory):
             from .following import FollowingStore
 
             return FollowingStore(directory)

@@ -48,6 +48,7 @@ from .retention import enforce_retention
 from .scheduler import Scheduler
 from .segments import SegmentCache
 from .store import Store
+from .takeover import remove_refused_start, was_taken_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -95,6 +96,11 @@ class WritingStore(Store):
     # --- opening ---------------------------------------------------------------
 
     def _load(self, durability: str) -> None:
+        if was_taken_over(self.path):
+            raise NotAStore(
+                f'a Kafka broker has taken {self.path} over; read it with mode="r", write to another directory'
+            )
+        remove_refused_start(self.path)
         self._meta = self._load_meta()
         was_clean = CLEAN_SHUTDOWN.read(self.path).value is not None
         self._metadata = MetadataLog.open(
@@ -342,7 +348,9 @@ class WritingStore(Store):
         self.scheduler.stop()
         try:
             self.syncing.close()
-            failures = [failure for partition in self._loaded() if (failure := self._close_partition(partition))]
+            failures = [
+                failure for partition in self._loaded() if (failure := self._close_partition(partition))
+            ]
             if failures:
                 raise failures[0]
             if not self._temporary:
@@ -366,6 +374,7 @@ class WritingStore(Store):
         _core.syncfs(str(self.path))
         self._write_log_starts()
         self.checkpoint()
+        remove_refused_start(self.path)
         self._metadata.write_bootstrap()
         self.slots.live.mark_closed()
         CLEAN_SHUTDOWN.write(self.path, -1)
