@@ -145,13 +145,13 @@ class Topic:
 
     def _check(self, columns: Columns, info: TopicInfo) -> None:
         """Everything that can be wrong with rows, before any is written."""
-        oldest, latest = columns.check(info.config.max_message_bytes, info.partitions)
+        oldest, latest = columns.check(info.config.max_batch_bytes, info.partitions)
         self._check_key(columns.has_key, info)
         if latest >= 0:
             self._writable(0).check_timestamps(oldest, latest)
 
     def _append_columns(self, columns: Columns, info: TopicInfo, ranges: OffsetRanges) -> None:
-        target, now = min(BATCH_BYTES, info.config.max_message_bytes), _now()
+        target, now = min(BATCH_BYTES, info.config.max_batch_bytes), _now()
         self._sticky += 1
         for index, rows in columns.route(info.partitions, self._sticky % info.partitions):
             partition, first = self._writable(index), 0

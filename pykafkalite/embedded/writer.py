@@ -44,8 +44,8 @@ class Writer(RecordAccumulator):
         super().__init__(
             info.partitions,
             self._send,
-            batch_size=min(batch_size, info.config.max_message_bytes),
-            max_bytes=info.config.max_message_bytes,
+            batch_size=min(batch_size, info.config.max_batch_bytes),
+            max_bytes=info.config.max_batch_bytes,
             linger_ms=linger_ms,
         )
         self.failed: list[FailedRecords] = []

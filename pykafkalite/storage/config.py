@@ -188,6 +188,11 @@ class TopicConfig(Mapping[str, Any]):
         """Bytes at which a segment is full: internal.segment.bytes when set, else segment.bytes."""
         return self.internal_segment_bytes or self.segment_bytes
 
+    @property
+    def max_batch_bytes(self) -> int:
+        """The largest batch an append takes: max.message.bytes, or a whole segment where that is less."""
+        return min(self.max_message_bytes, self.segment_size)
+
     def _fill(self, values: Mapping[str, object], overrides: dict[str, str]) -> None:
         self.__dict__.update({self.table[name].attribute: value for name, value in values.items()})
         self.__dict__["overrides"] = overrides

@@ -151,14 +151,17 @@ class SyncBehind:
         return earliest - self._clock.monotonic()
 
     def _sync(self, partitions: list[WritablePartition]) -> None:
-        try:
-            if len(partitions) >= SYNCFS_FROM:
-                _sync_together(partitions, self._directory)
-            for partition in partitions:
+        if len(partitions) >= SYNCFS_FROM:
+            _sync_together(partitions, self._directory)
+        for partition in partitions:
+            try:
                 partition.commit.up_to(partition.end_offset)
-        except StorageError:
-            # The partition remembers: its next append repairs it first, or raises.
-            logger.exception("a sync failed; its partition is rewritten before it takes appends again")
+            except StorageError:
+                if not partition.is_closed:
+                    # The partition remembers: its next append repairs it first, or raises.
+                    logger.exception(
+                        "a sync failed; its partition is rewritten before it takes appends again"
+                    )
 
 
 def _sync_together(partitions: list[WritablePartition], directory: Path) -> None:

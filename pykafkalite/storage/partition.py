@@ -132,6 +132,11 @@ class WritablePartition(Partition):
         """The offset that the next record written will get (log end offset)."""
         return self.written.high_watermark
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called: with its topic its files may have gone."""
+        return self._gone is not None
+
     def append(self, batch: Encoded | bytearray) -> Appended:
         """Append sealed batches: compress as the topic says, assign offsets, write, wait for durability.
 

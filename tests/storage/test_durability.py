@@ -105,6 +105,27 @@ def test_a_batch_over_max_message_bytes_is_refused_and_nothing_is_written(new_di
     assert disk.append(b"x") == 0
 
 
+def test_a_topic_that_is_deleted_before_its_sync_keeps_no_other_from_being_synced(disk, caplog):
+    disk.store.create_topic("gone")
+    disk.store.partition("gone", 0).append(sealed(b"x"))
+    disk.append(b"a")
+    disk.store.delete_topic("gone")
+    disk.store.syncing.sync_all()
+    assert disk.partition.commit.synced_offset == 1
+    assert caplog.text == ""
+
+
+def test_a_partition_whose_sync_fails_keeps_no_other_from_being_synced(disk):
+    disk.append(b"a")
+    disk.store.create_topic("healthy")
+    healthy = disk.store.partition("healthy", 0)
+    healthy.append(sealed(b"x"))
+    disk.partition._active = Sick(disk.partition._active)
+    disk.store.syncing.sync_all()
+    assert disk.partition.commit.synced_offset == 0
+    assert healthy.commit.synced_offset == 1
+
+
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
 def test_a_topic_compresses_by_its_own_config(new_disk, codec):
     disk = new_disk(compression_type=codec)
