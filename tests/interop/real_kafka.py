@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 GOLDEN = HERE.parent / "golden"
 BUILD = HERE.parent.parent / "build" / "interop"
 LOGGING = [
+    "-Dorg.slf4j.simpleLogger.cacheOutputStream=true",  # The process's own, while a tool's is captured.
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     # "Kafka Server started", and what it says of strays and of the bootstrap file.
     "-Dorg.slf4j.simpleLogger.log.kafka.server=info",
@@ -26,6 +27,9 @@ LOGGING = [
 ]
 # A JVM that lives for seconds: C1 alone and one collector thread start it in half the time.
 QUICK = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:-UsePerfData"]
+
+# DumpLogSegments 4.3.1 says this of the first record of every segment after the first, its own Kafka's too.
+FIRST_OF_SEGMENT = re.compile(r"Non-consecutive offsets in .*/0*(\d+)\.log\n  -1 is followed by \1\n")
 
 
 class Unavailable(Exception):
@@ -79,6 +83,7 @@ class Oracle:
     """Kafka's own code in one JVM, asked line by line (see Oracle.java)."""
 
     def __init__(self, log: Path) -> None:
+        self.log = log
         with log.open("w") as stderr:
             self.process = subprocess.Popen(
                 java("Oracle"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True
@@ -88,9 +93,12 @@ class Oracle:
         """The answer; KafkaError when Kafka refuses."""
         assert self.process.stdin
         assert self.process.stdout
-        self.process.stdin.write(json.dumps({"do": do, **request}) + "\n")
-        self.process.stdin.flush()
-        reply = json.loads(self.process.stdout.readline() or '{"error": "the oracle has died"}')
+        try:
+            self.process.stdin.write(json.dumps({"do": do, **request}) + "\n")
+            self.process.stdin.flush()
+            reply = json.loads(self.process.stdout.readline())
+        except (OSError, ValueError) as error:
+            raise KafkaError(f"the oracle has died: {self.log.read_text()[-4000:]}") from error
         if "error" in reply:
             raise KafkaError(reply["error"])
         return reply["ok"]
@@ -98,9 +106,10 @@ class Oracle:
     def dump(self, *args: str | Path) -> str:
         """What DumpLogSegments prints; KafkaError for anything that it finds wrong."""
         said: dict[str, str] = self.ask("dump", args=[str(it) for it in args])
-        wrong = [it for it in said["out"].splitlines() if "isvalid: false" in it or "invalid bytes" in it]
-        if said["err"] or wrong:
-            raise KafkaError("\n".join([said["err"], *wrong]))
+        wrong = FIRST_OF_SEGMENT.sub("", said["err"]).splitlines()
+        wrong += [it for it in said["out"].splitlines() if "isvalid: false" in it or "invalid bytes" in it]
+        if wrong:
+            raise KafkaError("\n".join(wrong))
         return said["out"]
 
     def check(self, partition: Path) -> str:
@@ -207,6 +216,7 @@ class Kafka:
         assert self.process.stdin
         self.process.wait(60)
         self.process.stdin.close()
+        self.ask("forget")
         self.process = None
 
     def __enter__(self) -> Kafka:
@@ -220,8 +230,15 @@ class Kafka:
         return self.oracle.ask(do, server=self.server, **request)
 
     def create(self, **topics: Any) -> None:
-        """name={"partitions": n, "config": {}}"""
+        """name={"partitions": n, "config": {}}; returns once their directories are there."""
         self.ask("create", topics=topics)
+        last = [
+            self.data / f"{it}-{topics[it].get('partitions', 1) - 1}" / "partition.metadata" for it in topics
+        ]
+        deadline = time.monotonic() + 10
+        while not all(it.exists() for it in last):
+            assert time.monotonic() < deadline, f"Kafka made no {last}"
+            time.sleep(0.01)
 
     def partitions(self) -> list[tuple[str, int]]:
         """Of the users' topics."""

@@ -47,6 +47,13 @@ final class Clients implements AutoCloseable {
         return admins.computeIfAbsent(server(request), it -> Admin.create(Map.of("bootstrap.servers", it)));
     }
 
+    /** Closes what is open to a node that has ended, so that it does not try to reconnect for ever. */
+    Object forget(JsonNode request) {
+        Admin admin = admins.remove(server(request));
+        if (admin != null) admin.close(Duration.ZERO);
+        return true;
+    }
+
     @Override
     public void close() {
         admins.values().forEach(it -> it.close(Duration.ZERO));

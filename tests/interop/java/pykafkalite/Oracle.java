@@ -53,6 +53,7 @@ public final class Oracle {
             case "dump" -> run(() -> DumpLogSegments.main(strings(request.get("args"))));
             case "format" -> run(() -> kafka.tools.StorageTool.execute(strings(request.get("args")), System.out));
             case "partitions" -> partitions(request);
+            case "forget" -> clients.forget(request);
             case "create" -> clients.create(request);
             case "topics" -> clients.topics(request);
             case "offsets" -> clients.offsets(request);

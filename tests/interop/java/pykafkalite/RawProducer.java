@@ -30,6 +30,7 @@ final class RawProducer implements AutoCloseable {
     RawProducer(String server) throws IOException {
         String[] hostAndPort = server.split(":");
         socket = new Socket(hostAndPort[0], Integer.parseInt(hostAndPort[1]));
+        socket.setTcpNoDelay(true); // A frame is two writes.
     }
 
     @Override
