@@ -188,6 +188,12 @@ def test_a_large_batch_is_split_at_max_message_bytes(topic):
     assert topic.describe()[0].end_offset == 100
 
 
+def test_a_large_batch_is_split_at_the_size_of_a_segment(topic):
+    topic.alter_config({"internal.segment.bytes": 5000})
+    topic.append_batch(batch(value=[bytes(1000)] * 100))
+    assert topic.describe()[0].end_offset == 100
+
+
 def test_nothing_is_written_when_one_row_of_a_batch_is_wrong(three):
     wrong = [
         (MessageTooLarge, "row 1", batch(value=[b"good", bytes(2_000_000)])),
