@@ -27,7 +27,7 @@ from pykafkalite._core.columns import Columns, Encoded, Rows, murmur2, partition
 from pykafkalite._core.files import Mapping, sync_directory, syncfs
 from pykafkalite._core.live import Live
 from pykafkalite._core.memory import Block
-from pykafkalite._core.messages import Message
+from pykafkalite._core.messages import Message, Messages
 from pykafkalite._core.reader import ColumnReader, record_batch_schema
 from pykafkalite._core.recovery import Hole, Recovery
 from pykafkalite._core.segment import Segment
@@ -48,6 +48,7 @@ __all__ = [
     "Live",
     "Mapping",
     "Message",
+    "Messages",
     "RecordAccumulator",
     "Recovery",
     "Rows",

@@ -12,7 +12,45 @@ from typing import Any, Final, NamedTuple, final
 import pyarrow as pa
 from typing_extensions import Buffer
 
-Headers = Sequence[tuple[str, bytes | None]]
+__all__ = [
+    "ATTR_CODEC",
+    "ATTR_CONTROL",
+    "ATTR_DELETE_HORIZON",
+    "ATTR_LOG_APPEND_TIME",
+    "ATTR_TRANSACTIONAL",
+    "BATCH_HEADER",
+    "Batch",
+    "Block",
+    "ColumnReader",
+    "Columns",
+    "Encoded",
+    "Hole",
+    "Live",
+    "Mapping",
+    "Message",
+    "Messages",
+    "RecordAccumulator",
+    "Recovery",
+    "Rows",
+    "Segment",
+    "build_batch",
+    "check_records",
+    "crc32c",
+    "crc32c_kind",
+    "murmur2",
+    "parse_batch",
+    "parse_header",
+    "partition_for_key",
+    "record_batch_schema",
+    "records_of",
+    "reseal",
+    "stamp",
+    "sync_directory",
+    "syncfs",
+    "walk_batches",
+]
+
+_Headers = Sequence[tuple[str, bytes | None]]
 
 BATCH_HEADER: Final[int]  # 61, and the other enum members of batch.h that Python needs
 ATTR_CODEC: Final[int]
@@ -87,9 +125,9 @@ def check_records(
     (min_timestamp, max_timestamp, offset of max_timestamp, records with headers), -1 each without records;
     CorruptBatch, or InvalidRecord for compressed records.  `dense`: no gaps, as a producer sends them."""
 
-StoredRecord = tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]
+_StoredRecord = tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]
 
-def records_of(data: Buffer, batch: Batch, records: Buffer | None = None) -> list[StoredRecord]:
+def records_of(data: Buffer, batch: Batch, records: Buffer | None = None) -> list[_StoredRecord]:
     """[(offset, timestamp, key, value, headers)], copied: for stored records (metadata, offsets) and dump;
     not a hot path.  Bytes of a header key that are not UTF-8 become U+FFFD, as in Java."""
 
@@ -99,10 +137,10 @@ def stamp(data: Buffer, base_offset: int, leader_epoch: int, append_time: int | 
     CorruptBatch or ValueError leave all of `data` as it was."""
 
 # key, value, headers, timestamp (ms)
-Row = tuple[Buffer | None, Buffer | None, Headers | None, int]
+_Row = tuple[Buffer | None, Buffer | None, _Headers | None, int]
 
 def build_batch(
-    records: Sequence[Row],
+    records: Sequence[_Row],
     *,
     attributes: int = 0,
     producer_id: int = -1,
@@ -211,7 +249,7 @@ class RecordAccumulator:
         self,
         value: Buffer | None,
         key: Buffer | None = None,
-        headers: Headers | None = None,
+        headers: _Headers | None = None,
         timestamp: int | None = None,
         partition: int | None = None,
     ) -> None:
@@ -237,6 +275,8 @@ class Block:
     filled once, and not changed any more after it was lent to a ColumnReader."""
 
     def __init__(self, size: int) -> None: ...
+    @property
+    def size(self) -> int: ...  # bytes
     def __buffer__(self, flags: int, /) -> memoryview: ...
     def __len__(self) -> int: ...
 
@@ -340,7 +380,7 @@ class Message:
         timestamp: int,
         key: bytes | None,
         value: bytes | None,
-        headers: Headers = (),
+        headers: _Headers = (),
     ) -> None: ...
 
 def record_batch_schema(columns: Sequence[str]) -> pa.Schema:
