@@ -7,31 +7,26 @@ Invariant: start <= stable <= high watermark <= end, and what is published never
 from __future__ import annotations
 
 import random
-import sys
 import threading
-import warnings
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from .. import _core
-from .._core import Batch, Encoded, Segment
-from ..errors import CorruptBatch, Error, InvalidTimestamp, MessageTooLarge, OffsetOutOfRange
+from .._core import Encoded, Segment
+from ..errors import Error, OffsetOutOfRange
 from . import codecs
 from .files import storage_error
 from .group_commit import GroupCommit, SyncTarget
+from .incoming import Incoming, check_size, check_timestamps, measure, recode, warn_expired
 from .naming import segment_file
 from .partition_directory import make_directory, note_leader_epoch, sync_new
-from .reading import MAX_DECOMPRESSED, Bounds, Partition
+from .reading import Bounds, Partition
 from .repair import rewrite_segments
 
 if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
-    from typing_extensions import Buffer
-
     from .clock import Clock
-    from .codecs import Compression
     from .config import TopicConfig
     from .durability import Durability
     from .publishing import Slots
@@ -44,17 +39,6 @@ class Appended(NamedTuple):
     base_offset: int
     last_offset: int
     timestamp: int
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """Sealed batches on their way into the log. Timestamps in ms, sizes in bytes."""
-
-    data: Buffer
-    size: int
-    count: int
-    oldest: int
-    latest: int
 
 
 class Services(Protocol):
@@ -144,7 +128,11 @@ class WritablePartition(Partition):
         StorageError (DiskFull), Closed; then nothing of `batch` was acknowledged.
         """
         self._services.check_usable()
-        incoming = self._prepare(batch)
+        incoming = measure(batch)
+        self.check_timestamps(incoming.oldest, incoming.latest)
+        if self._compression is not None:
+            incoming = recode(incoming, self._compression)
+        check_size(self.topic, self.config, incoming.size)
         with self.lock:
             appended = self._write(incoming)
         self._services.syncing.settle(self, appended.last_offset + 1)
@@ -155,54 +143,15 @@ class WritablePartition(Partition):
 
     # --- before the lock -------------------------------------------------------
 
-    def _prepare(self, batch: Encoded | bytearray) -> Incoming:
-        config = self.config
-        incoming = (
-            Incoming(batch, batch.size, batch.count, batch.min_timestamp, batch.max_timestamp)
-            if isinstance(batch, Encoded)
-            else _measure(batch)
-        )
-        self.check_timestamps(incoming.oldest, incoming.latest)
-        if self._compression is not None:
-            incoming = _recoded(incoming, self._compression)
-        if incoming.size > config.max_message_bytes:
-            raise MessageTooLarge(
-                f"a batch of {incoming.size:,} bytes is over max.message.bytes={config.max_message_bytes:,} "
-                f"of {self.topic!r}; send less at once or raise that config"
-            )
-        if incoming.size > config.segment_size:
-            raise MessageTooLarge(
-                f"a batch of {incoming.size:,} bytes does not fit a segment of segment.bytes={config.segment_size:,} "
-                f"of {self.topic!r}; send less at once or raise that config"
-            )
-        return incoming
-
     def check_timestamps(self, oldest: int, latest: int) -> None:
         """Whether records from `oldest` to `latest` (ms) may be appended: `append` asks, and who checks
         many batches before the first of them is written. Raises InvalidTimestamp.
         """
-        if self._appends_time:
-            return
-        now, config = self._services.clock.now_ms(), self.config
-        if now - oldest > config.message_timestamp_before_max_ms:
-            raise InvalidTimestamp(
-                f"timestamp {oldest} is more than message.timestamp.before.max.ms="
-                f"{config.message_timestamp_before_max_ms} before now ({now}); "
-                f"correct it or raise that config of {self.topic!r}"
-            )
-        if latest - now > config.message_timestamp_after_max_ms:
-            raise InvalidTimestamp(
-                f"timestamp {latest} is more than message.timestamp.after.max.ms="
-                f"{config.message_timestamp_after_max_ms} after now ({now}); timestamps are milliseconds: "
-                f"correct it or raise that config of {self.topic!r}"
-            )
-        if config.deletes and 0 <= config.retention_ms < now - latest and not self._warned_expired:
-            self._warned_expired = True
-            warnings.warn(
-                f"records of {self.topic!r} are older than its retention.ms={config.retention_ms} already "
-                f"and will be deleted at the next check; set retention.ms=-1 to keep them",
-                stacklevel=_level_of_the_caller(),
-            )
+        if not self._appends_time:
+            expired = check_timestamps(self.topic, self.config, oldest, latest, self._services.clock.now_ms())
+            if expired and not self._warned_expired:
+                self._warned_expired = True
+                warn_expired(self.topic, self.config)
 
     # --- under the lock --------------------------------------------------------
 
@@ -414,49 +363,3 @@ class WritablePartition(Partition):
         self.commit.repaired(self.end_offset)
         if self._published.high_watermark < self.end_offset:
             self.publish(self.written)
-
-
-def _level_of_the_caller() -> int:
-    """The stack level of the first frame outside this package, for a warning that points there."""
-    package = __name__.partition(".")[0]
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(package):
-        level, frame = level + 1, frame.f_back
-    return level
-
-
-def _measure(data: bytearray) -> Incoming:
-    """Walk ready-made batches: CRC, structure, and that offsets can be assigned in order."""
-    batches = _core.walk_batches(data)
-    if not batches:
-        raise CorruptBatch("no record batch to append")
-    count = sum(batch.last_offset - batch.base_offset + 1 for batch in batches)
-    return Incoming(
-        data,
-        len(data),
-        count,
-        min(batch.base_timestamp for batch in batches),
-        max(batch.max_timestamp for batch in batches),
-    )
-
-
-def _recoded(incoming: Incoming, wanted: Compression) -> Incoming:
-    """The batches in the codec that the topic asks for. Timestamps and counts stay as they are."""
-    data = memoryview(incoming.data)
-    parts = [
-        _recoded_batch(data[batch.position : batch.position + batch.size], batch, wanted)
-        for batch in _core.walk_batches(data, check_crc=False)
-    ]
-    packed = bytearray().join(parts)
-    return replace(incoming, data=packed, size=len(packed))
-
-
-def _recoded_batch(data: memoryview, batch: Batch, wanted: Compression) -> Buffer:
-    if batch.codec == wanted.codec or batch.is_control:
-        return data
-    records: Buffer = data[_core.BATCH_HEADER :]
-    if batch.codec:
-        records = codecs.decompress(batch.codec, records, MAX_DECOMPRESSED)
-    if wanted.codec:
-        records = codecs.compress(wanted.codec, records, wanted.level)
-    return _core.reseal(data, records, wanted.codec)

@@ -1,0 +1,118 @@
+"""Batches on their way into the log: what is looked at before anything is locked or written."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from .. import _core
+from .._core import Batch, Encoded
+from ..errors import CorruptBatch, InvalidTimestamp, MessageTooLarge
+from . import codecs
+from .reading import MAX_DECOMPRESSED
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from .codecs import Compression
+    from .config import TopicConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Sealed batches on their way into the log. Timestamps in ms, sizes in bytes."""
+
+    data: Buffer
+    size: int
+    count: int
+    oldest: int
+    latest: int
+
+
+def measure(batch: Encoded | bytearray) -> Incoming:
+    """What the log has to know of sealed batches. Ready-made ones are checked: CRC and structure. CorruptBatch."""
+    if isinstance(batch, Encoded):
+        return Incoming(batch, batch.size, batch.count, batch.min_timestamp, batch.max_timestamp)
+    batches = _core.walk_batches(batch)
+    if not batches:
+        raise CorruptBatch("no record batch to append")
+    return Incoming(
+        batch,
+        len(batch),
+        sum(found.last_offset - found.base_offset + 1 for found in batches),
+        min(found.base_timestamp for found in batches),
+        max(found.max_timestamp for found in batches),
+    )
+
+
+def check_size(topic: str, config: TopicConfig, size: int) -> None:
+    """Raises MessageTooLarge over max.message.bytes, or over what a segment can hold."""
+    if size > config.max_message_bytes:
+        raise MessageTooLarge(
+            f"a batch of {size:,} bytes is over max.message.bytes={config.max_message_bytes:,} "
+            f"of {topic!r}; send less at once or raise that config"
+        )
+    if size > config.segment_size:
+        raise MessageTooLarge(
+            f"a batch of {size:,} bytes does not fit a segment of segment.bytes={config.segment_size:,} "
+            f"of {topic!r}; send less at once or raise that config"
+        )
+
+
+def check_timestamps(topic: str, config: TopicConfig, oldest: int, latest: int, now: int) -> bool:
+    """Raises InvalidTimestamp for records too far from `now`; whether all have expired already. All in ms."""
+    if now - oldest > config.message_timestamp_before_max_ms:
+        raise InvalidTimestamp(
+            f"timestamp {oldest} is more than message.timestamp.before.max.ms="
+            f"{config.message_timestamp_before_max_ms} before now ({now}); "
+            f"correct it or raise that config of {topic!r}"
+        )
+    if latest - now > config.message_timestamp_after_max_ms:
+        raise InvalidTimestamp(
+            f"timestamp {latest} is more than message.timestamp.after.max.ms="
+            f"{config.message_timestamp_after_max_ms} after now ({now}); timestamps are milliseconds: "
+            f"correct it or raise that config of {topic!r}"
+        )
+    return 0 <= config.retention_ms < now - latest
+
+
+def warn_expired(topic: str, config: TopicConfig) -> None:
+    """As in Kafka such records go at the next retention check, which surprises whoever loads old data."""
+    warnings.warn(
+        f"records of {topic!r} are older than its retention.ms={config.retention_ms} already "
+        f"and will be deleted at the next check; set retention.ms=-1 to keep them",
+        stacklevel=_level_of_the_caller(),
+    )
+
+
+def recode(incoming: Incoming, wanted: Compression) -> Incoming:
+    """The batches in the codec that the topic asks for. Timestamps and counts stay as they are."""
+    data = memoryview(incoming.data)
+    parts = [
+        _recoded_batch(data[batch.position : batch.position + batch.size], batch, wanted)
+        for batch in _core.walk_batches(data, check_crc=False)
+    ]
+    packed = bytearray().join(parts)
+    return replace(incoming, data=packed, size=len(packed))
+
+
+def _recoded_batch(data: memoryview, batch: Batch, wanted: Compression) -> Buffer:
+    if batch.codec == wanted.codec or batch.is_control:
+        return data
+    records: Buffer = data[_core.BATCH_HEADER :]
+    if batch.codec:
+        records = codecs.decompress(batch.codec, records, MAX_DECOMPRESSED)
+    if wanted.codec:
+        records = codecs.compress(wanted.codec, records, wanted.level)
+    return _core.reseal(data, records, wanted.codec)
+
+
+def _level_of_the_caller() -> int:
+    """The stack level of the first frame outside this package, for a warning that points there."""
+    package = __name__.partition(".")[0]
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(package):
+        level, frame = level + 1, frame.f_back
+    return level
