@@ -8,9 +8,9 @@ are bytes.  Every method may raise `errors.Closed` after `close()`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from pykafkalite._core import Message
 
@@ -41,6 +41,7 @@ __all__ = [
     "TopicPartition",
     "Values",
     "Writer",
+    "implements",
 ]
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
@@ -106,20 +107,49 @@ class OffsetRanges(dict[int, tuple[int, int]]):
         self.topic = topic
         self.rows = 0
 
+    def add(self, partition: int, first: int, last: int) -> None:
+        """Counts another batch that was stored."""
+        begin = self[partition][0] if partition in self else first
+        self[partition] = (begin, last)
+        self.rows += last - first + 1
+
     def __repr__(self) -> str:
         ranges = ", ".join(f"{partition}: {first}..{last}" for partition, (first, last) in self.items())
         return f"<{self.rows} rows appended to {self.topic} {{{ranges}}}>"
+
+
+C = TypeVar("C")
+
+
+def implements(protocol: type) -> Callable[[type[C]], type[C]]:
+    """Marks a target's class: its members without a docstring are described by `protocol`."""
+
+    def describe(cls: type[C]) -> type[C]:
+        for name, member in vars(cls).items():
+            if not name.startswith("_") and hasattr(protocol, name) and not member.__doc__:
+                member.__doc__ = getattr(protocol, name).__doc__
+        return cls
+
+    return describe
 
 
 class Log(Protocol):
     """What `open()` gives: topics by name, consumers, groups."""
 
     @property
-    def address(self) -> str: ...
+    def address(self) -> str:
+        """As it was opened: a path, or ":memory:"."""
+        ...
+
     @property
-    def read_only(self) -> bool: ...
+    def read_only(self) -> bool:
+        """Opened with mode="r"."""
+        ...
+
     @property
-    def closed(self) -> bool: ...
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        ...
 
     def topics(self, *, internal: bool = False) -> Mapping[str, Topic]:
         """The topics by name, sorted; those of Kafka's own (`__consumer_offsets`) with `internal`."""
@@ -135,7 +165,9 @@ class Log(Protocol):
         """Raises InvalidTopic, TopicExists, InvalidPartitions, InvalidConfig, ReadOnly."""
         ...
 
-    def delete_topic(self, name: str) -> None: ...
+    def delete_topic(self, name: str) -> None:
+        """With all its records; commits of groups stay.  Raises UnknownTopic, ReadOnly."""
+        ...
 
     def consumer(
         self, topics: str | Iterable[str], group: str | None = None, *, start: Moment = "earliest"
@@ -154,7 +186,10 @@ class Log(Protocol):
         """Raises UnknownGroup with the nearest name, InvalidGroup."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Leaves groups, syncs, lets go of the directory; what was read stays valid."""
+        ...
+
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -165,16 +200,25 @@ class Topic(Protocol):
     """A named log of one or more partitions."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """As it was created."""
+        ...
+
     @property
-    def id(self) -> UUID: ...
+    def id(self) -> UUID:
+        """Another one after it was deleted and created anew."""
+        ...
+
     @property
     def partitions(self) -> int:
         """How many there are."""
         ...
 
     @property
-    def is_internal(self) -> bool: ...
+    def is_internal(self) -> bool:
+        """Whether it is one of Kafka's own, `__consumer_offsets` for example."""
+        ...
+
     @property
     def config(self) -> Mapping[str, object]:
         """Every config in effect, by Kafka's name."""
@@ -239,7 +283,10 @@ class Topic(Protocol):
         """The offset of each partition that `at` means now."""
         ...
 
-    def describe(self) -> list[PartitionInfo]: ...
+    def describe(self) -> list[PartitionInfo]:
+        """What each partition holds now."""
+        ...
+
     def alter_config(self, changes: Mapping[str, object | None]) -> None:
         """Sets configs; None: back to the default.  All of them or, at an error, none."""
         ...
@@ -257,9 +304,15 @@ class Scan(Protocol):
     """Records between fixed bounds, read anew at every iteration; commits nothing."""
 
     @property
-    def topic(self) -> str: ...
+    def topic(self) -> str:
+        """Its name."""
+        ...
+
     @property
-    def schema(self) -> pa.Schema: ...
+    def schema(self) -> pa.Schema:
+        """Of the RecordBatches."""
+        ...
+
     @property
     def bounds(self) -> Mapping[int, tuple[int, int | None]]:
         """partition -> (first offset, offset after the last; None: follows for ever)."""
@@ -271,10 +324,21 @@ class Scan(Protocol):
 
     def __aiter__(self) -> AsyncIterator[pa.RecordBatch]: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
-    def messages(self) -> Iterator[Message]: ...
-    def to_arrow(self) -> pa.Table: ...
-    def to_polars(self) -> pl.DataFrame: ...
-    def to_pandas(self, **options: Any) -> pd.DataFrame: ...
+    def messages(self) -> Iterator[Message]:
+        """The records one by one, with all their columns."""
+        ...
+
+    def to_arrow(self) -> pa.Table:
+        """All of it; keys and values stay where they are in the log."""
+        ...
+
+    def to_polars(self) -> pl.DataFrame:
+        """All of it; keys and values stay where they are in the log."""
+        ...
+
+    def to_pandas(self, **options: Any) -> pd.DataFrame:
+        """All of it; `options` go to pyarrow's `Table.to_pandas`."""
+        ...
 
 
 class Batches(Protocol):
@@ -292,11 +356,19 @@ class Consumer(Protocol):
     """
 
     @property
-    def topics(self) -> tuple[str, ...]: ...
+    def topics(self) -> tuple[str, ...]:
+        """The names of what it reads."""
+        ...
+
     @property
-    def group(self) -> str | None: ...
+    def group(self) -> str | None:
+        """The id of its group."""
+        ...
+
     @property
-    def assignment(self) -> tuple[TopicPartition, ...]: ...
+    def assignment(self) -> tuple[TopicPartition, ...]:
+        """The partitions that are its own now."""
+        ...
 
     def batches(
         self,
@@ -309,7 +381,10 @@ class Consumer(Protocol):
         news; None waits for ever."""
         ...
 
-    def messages(self, timeout: float | None = None) -> Iterator[Message]: ...
+    def messages(self, timeout: float | None = None) -> Iterator[Message]:
+        """Record by record; otherwise as `batches`."""
+        ...
+
     def __iter__(self) -> Iterator[Message]: ...
     def __aiter__(self) -> AsyncIterator[Message]: ...
 
@@ -325,7 +400,10 @@ class Consumer(Protocol):
         """The offset of the next record that will be yielded."""
         ...
 
-    def committed(self, topic: str, partition: int) -> int | None: ...
+    def committed(self, topic: str, partition: int) -> int | None:
+        """The offset its group has committed; None without a commit."""
+        ...
+
     def seek(self, topic: str, partition: int, to: Moment) -> int:
         """Goes on from there; returns the offset."""
         ...
@@ -344,15 +422,24 @@ class Group(Protocol):
     """A consumer group as an administrator sees it."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The group id."""
+        ...
+
     @property
     def state(self) -> str:
         """Kafka's word: "Empty" (only offsets), "Stable" (has members), "Dead" (neither)."""
         ...
 
     @property
-    def members(self) -> tuple[str, ...]: ...
-    def describe(self) -> list[GroupOffset]: ...
+    def members(self) -> tuple[str, ...]:
+        """The ids of its consumers."""
+        ...
+
+    def describe(self) -> list[GroupOffset]:
+        """Each partition that it has committed in or reads now, sorted."""
+        ...
+
     def reset(
         self, to: Bound = "earliest", *, topics: str | Iterable[str] | None = None
     ) -> list[GroupOffset]:
@@ -387,9 +474,18 @@ class Writer(Protocol):
         headers: Headers | None = None,
         timestamp: int | None = None,
         partition: int | None = None,
-    ) -> None: ...
-    def flush(self) -> None: ...
-    def close(self) -> None: ...
+    ) -> None:
+        """Takes one record.  Raises MessageTooLarge, InvalidRecord, TypeError: then it was not taken."""
+        ...
+
+    def flush(self) -> None:
+        """Sends what is buffered; returns once acknowledged.  Raises what failed since the last flush."""
+        ...
+
+    def close(self) -> None:
+        """The same as `flush`: a writer holds nothing else."""
+        ...
+
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

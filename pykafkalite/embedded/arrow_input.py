@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,7 +32,22 @@ TAKES = (
     "dictionary; timestamp: of any unit, or integer milliseconds; headers: list<struct<key: string, value: "
     "binary>> or a map; partition: integers"
 )
+SLICE_ROWS = 1 << 19
+"""Rows that are checked and routed in one native call: under 20 ms, so that Ctrl-C is seen in time."""
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+
+
+class Chunk(NamedTuple):
+    """Rows of the input that are checked and written together; `first` is the number of the first one."""
+
+    first: int
+    columns: Columns
+    data: Any
+
+    def has_null_keys(self) -> bool:
+        """Whether a record would be without a key."""
+        batch = pa.record_batch(self.data)
+        return "key" not in batch.schema.names or batch.column("key").null_count > 0
 
 
 def columns_of(batch: Any) -> Columns:
@@ -44,23 +59,28 @@ def columns_of(batch: Any) -> Columns:
 
 
 def in_memory(data: Any) -> bool:
-    """Whether all rows are there already, to be checked whole: tables and frames, not streams or queries."""
-    if isinstance(data, pa.Table):
+    """Whether all rows are there already, to be checked whole: batches, tables and frames, not streams or queries."""
+    if isinstance(data, pa.Table) or hasattr(data, "__arrow_c_array__"):
         return True
     return type(data).__name__ == "DataFrame" and hasattr(data, "__arrow_c_stream__")
 
 
-def chunks_of(data: Any) -> Iterator[Columns]:
-    """The RecordBatches of a table or stream, one after the other.  Raises InvalidColumns."""
+def chunks_of(data: Any) -> Iterator[Chunk]:
+    """The RecordBatches of a batch, table or stream, one after the other, in slices.  Raises InvalidColumns."""
+    if hasattr(data, "__arrow_c_array__"):
+        data = pa.Table.from_batches([pa.record_batch(data)])
     if not hasattr(data, "__arrow_c_stream__"):
         raise InvalidColumns(f"{TAKES}; not {type(data).__name__}")
     try:
         reader = pa.RecordBatchReader.from_stream(data)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise InvalidColumns(f"{type(data).__name__} has no Arrow form: {error}; {TAKES}") from error
+    first = 0
     for batch in reader:
-        if batch.num_rows:
-            yield columns_of(batch)
+        for start in range(0, batch.num_rows, SLICE_ROWS):
+            rows = batch.slice(start, SLICE_ROWS)
+            yield Chunk(first + start, columns_of(rows), rows)
+        first += batch.num_rows
 
 
 def canonical(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -7,8 +7,9 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 
+from pykafkalite import api
 from pykafkalite._core import ColumnReader
-from pykafkalite.api import TopicPartition
+from pykafkalite.api import TopicPartition, implements
 from pykafkalite.embedded import bounds
 from pykafkalite.embedded.cursor import (
     COLUMNS,
@@ -48,6 +49,7 @@ logger = logging.getLogger(__name__)
 _LOOK = 1.0  # seconds; how often a waiting consumer looks whether topics or its group have changed
 
 
+@implements(api.Consumer)
 class Consumer:
     """Made by `Log.consumer`.  Belongs to one thread.
 

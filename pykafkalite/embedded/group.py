@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from pykafkalite.api import GroupOffset
+from pykafkalite import api
+from pykafkalite.api import GroupOffset, implements
 from pykafkalite.embedded import display
 from pykafkalite.embedded.bounds import resolve_all
 from pykafkalite.errors import UnknownTopic
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pykafkalite.embedded.log import Log
 
 
+@implements(api.Group)
 class Group:
     """Made by `Log.group` and `Log.groups`.  What it says is true when it is asked."""
 

@@ -6,6 +6,8 @@ import os
 import weakref
 from typing import TYPE_CHECKING, Self
 
+from pykafkalite import api
+from pykafkalite.api import implements
 from pykafkalite.coordinator.coordinator import Coordinator
 from pykafkalite.embedded import display
 from pykafkalite.embedded.consumer import Consumer
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pykafkalite.api import Moment
 
 
+@implements(api.Log)
 class Log:
     """Made by `open`.  Safe from any thread; of no use in a forked child."""
 

@@ -7,7 +7,9 @@ from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pykafkalite import api
 from pykafkalite._core import ColumnReader
+from pykafkalite.api import implements
 from pykafkalite.embedded import display
 from pykafkalite.embedded.cursor import (
     COLUMNS,
@@ -39,6 +41,7 @@ def _itself(item: T) -> T:
     return item
 
 
+@implements(api.Scan)
 class Scan:
     """Made by `Topic.scan`.  Reading it commits nothing, and it can be read any number of times.
 

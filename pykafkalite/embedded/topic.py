@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pykafkalite import _core
-from pykafkalite.api import Headers, OffsetRanges, PartitionInfo, RecordMetadata
+from pykafkalite import _core, api
+from pykafkalite.api import Headers, OffsetRanges, PartitionInfo, RecordMetadata, implements
 from pykafkalite.embedded import display
 from pykafkalite.embedded.bounds import resolve_all, to_milliseconds
 from pykafkalite.embedded.cursor import check_columns, timestamp_at
 from pykafkalite.embedded.scan import Scan
 from pykafkalite.embedded.writer import Writer
-from pykafkalite.errors import InvalidRecord, ReadOnly, UnknownTopic
+from pykafkalite.errors import Error, InvalidRecord, ReadOnly, UnknownTopic
 from pykafkalite.storage.partition import WritablePartition
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from pykafkalite._core import Columns, Encoded
+    from pykafkalite._core import Encoded
     from pykafkalite.api import Bound, Values
+    from pykafkalite.embedded.arrow_input import Chunk
     from pykafkalite.embedded.log import Log
     from pykafkalite.storage.image import Topic as TopicInfo
     from pykafkalite.storage.partition import Appended
@@ -40,6 +41,7 @@ STICKY_BYTES = 16384
 """Keyless single appends stay with a partition until so much went there: Kafka's batch.size."""
 
 
+@implements(api.Topic)
 class Topic:
     """Made by `Log.topic` and `Log.create_topic`.  Safe from any thread."""
 
@@ -112,7 +114,8 @@ class Topic:
                 'headers are [("name", b"value")], timestamp is int milliseconds or a datetime'
             ) from None
         info = self._info()
-        self._check_key(key is not None, info)
+        if info.config.compacts:
+            self._check_keys(key is not None)
         if partition is None:
             partition = self._choose(key, len(batch), info.partitions)
         appended = self._writable(partition).append(batch)
@@ -122,49 +125,63 @@ class Topic:
     def append_batch(self, data: Any) -> OffsetRanges:
         from pykafkalite.embedded import arrow_input
 
-        info, ranges = self._info(), OffsetRanges(self.name)
-        if hasattr(data, "__arrow_c_array__"):
-            columns = arrow_input.columns_of(data)
-            self._check(columns, info)
-            self._append_columns(columns, info, ranges)
-        elif arrow_input.in_memory(data):
-            chunks = list(arrow_input.chunks_of(data))
-            for columns in chunks:
-                self._check(columns, info)
-            for columns in chunks:
-                self._append_columns(columns, info, ranges)
-        else:
-            for columns in arrow_input.chunks_of(data):
-                self._check(columns, info)
-                self._append_columns(columns, info, ranges)
+        ranges = OffsetRanges(self.name)
+        try:
+            if hasattr(data, "__arrow_c_array__"):
+                columns = arrow_input.columns_of(data)
+                if columns.rows <= arrow_input.SLICE_ROWS:
+                    self._append_chunks([arrow_input.Chunk(0, columns, data)], ranges)
+                    return ranges
+            chunks = arrow_input.chunks_of(data)
+            if arrow_input.in_memory(data):
+                self._append_chunks(list(chunks), ranges)
+            else:
+                for chunk in chunks:
+                    self._append_chunks([chunk], ranges)
+        except Exception as error:
+            if ranges:
+                error.add_note(f"before it: {ranges}")
+            raise
         return ranges
 
     def writer(self, *, linger_ms: int = 5, batch_size: int | None = None) -> Writer:
         self._writable(0)
         return Writer(self, linger_ms=linger_ms, batch_size=BATCH_BYTES if batch_size is None else batch_size)
 
-    def _check(self, columns: Columns, info: TopicInfo) -> None:
+    def _append_chunks(self, chunks: Sequence[Chunk], ranges: OffsetRanges) -> None:
+        info, now = self._info(), _now()
+        for chunk in chunks:
+            self._check(chunk, info)
+        target, partitions = min(BATCH_BYTES, info.config.max_batch_bytes), info.partitions
+        self._sticky += 1
+        for chunk in chunks:
+            for index, rows in chunk.columns.route(partitions, self._sticky % partitions):
+                partition, first = self._writable(index), 0
+                while first < rows.count:
+                    batch = rows.encode(first, now, target)
+                    first += batch.count
+                    ranges.add(index, *partition.append(batch)[:2])
+
+    def _check(self, chunk: Chunk, info: TopicInfo) -> None:
         """Everything that can be wrong with rows, before any is written."""
-        oldest, latest = columns.check(info.config.max_batch_bytes, info.partitions)
-        self._check_key(columns.has_key, info)
+        columns = chunk.columns
+        try:
+            oldest, latest = columns.check(info.config.max_batch_bytes, info.partitions)
+        except Error as error:
+            if chunk.first:
+                error.args = (f"in the rows from {chunk.first:,} on, {error}",)
+            raise
+        if info.config.compacts:
+            self._check_keys(not chunk.has_null_keys())
         if latest >= 0:
             self._writable(0).check_timestamps(oldest, latest)
 
-    def _append_columns(self, columns: Columns, info: TopicInfo, ranges: OffsetRanges) -> None:
-        target, now = min(BATCH_BYTES, info.config.max_batch_bytes), _now()
-        self._sticky += 1
-        for index, rows in columns.route(info.partitions, self._sticky % info.partitions):
-            partition, first = self._writable(index), 0
-            while first < rows.count:
-                batch = rows.encode(first, now, target)
-                first += batch.count
-                appended = partition.append(batch)
-                begin = ranges[index][0] if index in ranges else appended.base_offset
-                ranges[index] = (begin, appended.last_offset)
-        ranges.rows += columns.rows
-
     def _append_encoded(self, partition: int, batch: Encoded) -> Appended:
         """A writer's batch."""
+        if self._info().config.compacts:
+            reader = _core.ColumnReader(self.name, partition, ("key",), max_rows=batch.count)
+            reader.add(batch, 0, batch.size, 0, batch.count)
+            self._check_keys(reader.finish().column(0).null_count == 0)
         return self._writable(partition).append(batch)
 
     def _partition(self, index: int) -> Partition:
@@ -185,8 +202,8 @@ class Topic:
         self._sticky_bytes += size
         return self._sticky % partitions
 
-    def _check_key(self, has_key: bool, info: TopicInfo) -> None:
-        if not has_key and info.config.compacts:
+    def _check_keys(self, complete: bool) -> None:
+        if not complete:
             raise InvalidRecord(f"{self.name!r} has cleanup.policy=compact: each of its records needs a key")
 
     # --- reading ------------------------------------------------------------

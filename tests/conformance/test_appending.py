@@ -213,9 +213,46 @@ def test_nothing_is_written_when_one_row_of_a_batch_is_wrong(three):
 
 def test_nothing_is_written_when_a_later_chunk_of_a_table_is_wrong(topic):
     table = pa.Table.from_batches([batch(value=[b"good"]), batch(value=[bytes(2_000_000)])])
-    with pytest.raises(MessageTooLarge):
+    with pytest.raises(MessageTooLarge, match="in the rows from 1 on, row 0"):
         topic.append_batch(table)
     assert topic.describe()[0].end_offset == 0
+
+
+def test_a_stream_is_checked_batch_by_batch_and_an_error_says_what_is_stored(topic):
+    batches = [batch(value=[b"a", b"b"]), batch(value=[b"good", bytes(2_000_000)])]
+    with pytest.raises(MessageTooLarge) as caught:
+        topic.append_batch(pa.RecordBatchReader.from_batches(batches[0].schema, batches))
+    assert "2 rows appended to events {0: 0..1}" in caught.value.__notes__[0]
+    assert values(topic) == [b"a", b"b"]
+
+
+def test_a_very_large_batch_is_taken_in_slices(topic):
+    count = 1_200_000
+    large = batch(value=pa.array([b""] * (count - 1) + [bytes(2_000_000)]))
+    with pytest.raises(MessageTooLarge, match="in the rows from 1,048,576 on, row 151423"):
+        topic.append_batch(large)
+    assert topic.append_batch(large.slice(0, count - 1)) == {0: (0, count - 2)}
+
+
+def test_a_compacted_topic_takes_no_record_without_a_key(log):
+    topic = log.create_topic("compacted", config={"cleanup.policy": "compact"})
+    keys = batch(value=[b"v", b"w"], key=[b"k", None])
+    attempts = [
+        lambda: topic.append(b"v"),
+        lambda: topic.append_batch(batch(value=[b"v"])),
+        lambda: topic.append_batch(keys),
+        lambda: topic.append_batch(pa.Table.from_batches([keys])),
+    ]
+    for attempt in attempts:
+        with pytest.raises(InvalidRecord, match="needs a key"):
+            attempt()
+    writer = topic.writer()
+    writer.append(b"v", key=b"k")
+    writer.append(b"v")
+    with pytest.raises(InvalidRecord, match="needs a key"):
+        writer.flush()
+    assert topic.describe()[0].end_offset == 0
+    topic.append(b"v", key=b"k")
 
 
 @pytest.mark.parametrize(

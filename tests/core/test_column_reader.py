@@ -294,3 +294,25 @@ def test_a_message_can_be_sent_to_another_process():
 def test_rows_of_a_record_batch_are_what_encode_was_given():
     rows = [{"value": b"v%d" % i, "key": None, "timestamp": i} for i in range(20)]
     assert decode(encode(record_batch(rows)), "value")["value"].to_pylist() == [r["value"] for r in rows]
+
+
+def test_messages_know_where_to_go_on_and_can_be_stopped():
+    log = numbered(10, base_offset=5)
+    r = reader()
+    r.add(log, 0, len(log), 7, 100)
+    messages = r.messages()
+    assert messages.next_offset == 7
+    assert [next(messages).offset, next(messages).offset, messages.next_offset] == [7, 8, 9]
+    messages.stop()
+    assert list(messages) == []
+    assert messages.next_offset == 9
+    assert r.messages().next_offset == -1
+
+
+def test_messages_know_where_to_go_on_after_the_last_one():
+    log = numbered(3)
+    r = reader()
+    r.add(log, 0, len(log), 0, 100)
+    messages = r.messages()
+    assert len(list(messages)) == 3
+    assert messages.next_offset == 3

@@ -135,7 +135,7 @@ def test_a_canonical_batch_is_not_touched(monkeypatch):
 
 
 def rows(data):
-    return sum(columns.rows for columns in chunks_of(data))
+    return sum(chunk.columns.rows for chunk in chunks_of(data))
 
 
 def test_polars_frames_are_taken():
