@@ -10,7 +10,7 @@ from .checkpoints import META_PROPERTIES
 from .metadata import MetadataLog
 from .naming import partition_directory
 from .publishing import LIVE_FILE, named_slots
-from .reading import Bounds, Partition
+from .reading import EMPTY, Bounds, Partition
 from .segments import SegmentCache
 from .store import Store
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from .image import Topic
-
-EMPTY = Bounds(0, 0, 0, 0, 0, 0)
 
 
 class FollowingStore(Store):

@@ -45,6 +45,10 @@ class Bounds(NamedTuple):
     generation: int
 
 
+EMPTY = Bounds(0, 0, 0, 0, 0, 0)
+"""Of a partition that nothing was ever appended to."""
+
+
 class Span(NamedTuple):
     """Whole batches: `owner[start:end]`, borrowed from a mapping that `owner` keeps alive."""
 
