@@ -88,7 +88,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python examples/flights.py
 
 bench: $(VENV)/.test
-	$(BIN)/python bench/run.py
+	$(BIN)/python -m bench
 
 wheel: $(VENV)/.wheel
 	rm -rf dist

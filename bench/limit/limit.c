@@ -1,15 +1,19 @@
 /* The bare work in C on one thread: what the library's speed is measured by.
  *
  *   append   columns (int32 offsets + bytes) -> record batches v2, CRC, pwrite
- *   scan     mapped file -> CRC, then per record offset, timestamp, key view
+ *   scan     file -> map; CRC, then per record offset, timestamp, key view
  *            and value view (Arrow's 16-byte views), 64 Ki rows a time
+ *   rescan   the same on a map that was read before: the kernel has no part in it
  *   crc      the checksum alone, over the same mapped batches
  *
  * 100-byte values without keys, 1,000 records a batch, one pwrite each; sizes, deltas and nulls
  * are read from the data all the same, and every bound is checked.  Nothing is
  * shared with native/: it is a second hand at the same work.
  *
- *   limit [DIRECTORY] [RECORDS]    one line of JSON for each; best of 7 rounds.
+ *   limit [DIRECTORY] [RECORDS]            one line of JSON for each; best of 7 rounds
+ *   limit DIRECTORY RECORDS on-demand      one round for each name on standard input, so that
+ *                                          another program's rounds can lie between them
+ *
  *   The file is made in DIRECTORY (default: the current one) and is gone at the end.
  */
 #include <fcntl.h>
@@ -28,12 +32,6 @@ enum { VALUE = 100, PER_BATCH = 1000, HEADER = 61, ROWS = 1 << 16, ROUNDS = 7 };
 static void die(const char *what) {
   perror(what);
   exit(1);
-}
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 static inline uint64_t load64(const uint8_t *p) {
@@ -299,10 +297,92 @@ static int64_t checksums(const uint8_t *map, size_t size) {
 
 /* --- rounds -------------------------------------------------------------------- */
 
-static void report(const char *name, double seconds, int64_t records, size_t bytes) {
-  printf("{\"limit\": \"%s\", \"records_per_second\": %.0f, \"bytes_per_second\": %.0f, \"records\": %" PRId64 "}\n",
-         name, (double)records / seconds, (double)bytes / seconds, records);
+enum work { APPEND, SCAN, RESCAN, CRC, WORKS };
+static const char *const names[WORKS] = {"append", "scan", "rescan", "crc"};
+
+static double now(clockid_t clock) {
+  struct timespec t;
+  clock_gettime(clock, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+typedef struct bench {
+  columns columns;
+  uint8_t *room; /* a batch */
+  rows *out;
+  char path[4096];
+  int file;
+  size_t size;
+  const uint8_t *map;
+} bench;
+
+typedef struct took {
+  double wall, cpu;
+} took;
+
+static void unmap(bench *b) {
+  if (b->map) munmap((void *)(uintptr_t)b->map, b->size);
+  b->map = NULL;
+}
+
+static void map(bench *b) {
+  b->map = mmap(NULL, b->size, PROT_READ, MAP_SHARED, b->file, 0);
+  if (b->map == MAP_FAILED) die("mmap");
+}
+
+/* A new file each round: growing one is the work. */
+static void renew(bench *b) {
+  unmap(b);
+  if (b->file >= 0) close(b->file);
+  b->file = open(b->path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  if (b->file < 0) die(b->path);
+  unlink(b->path);
+}
+
+static took round_of(bench *b, enum work what) {
+  int64_t seen = b->columns.rows;
+  if (what == APPEND) renew(b);
+  if (what == SCAN) unmap(b);
+  double wall = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+  if (what == APPEND) {
+    b->size = append(b->file, &b->columns, b->room);
+  } else {
+    if (!b->map) map(b);
+    seen = what == CRC ? checksums(b->map, b->size) : scan(b->map, b->size, b->out);
+  }
+  took t = {now(CLOCK_MONOTONIC) - wall, now(CLOCK_PROCESS_CPUTIME_ID) - cpu};
+  if (seen != b->columns.rows) bad("records are missing");
+  return t;
+}
+
+static void report(const bench *b, enum work what, took t) {
+  printf("{\"limit\": \"%s\", \"records\": %" PRId64 ", \"seconds\": %.9f, \"cpu_seconds\": %.9f, "
+         "\"records_per_second\": %.0f, \"bytes_per_second\": %.0f}\n",
+         names[what], b->columns.rows, t.wall, t.cpu, (double)b->columns.rows / t.wall, (double)b->size / t.wall);
   fflush(stdout);
+}
+
+/* The best of some rounds of each. */
+static void all(bench *b) {
+  took best[WORKS];
+  for (int round = 0; round < ROUNDS; round++)
+    for (enum work what = APPEND; what < WORKS; what++) {
+      took t = round_of(b, what);
+      if (round == 0 || t.wall < best[what].wall) best[what] = t;
+    }
+  for (enum work what = APPEND; what < WORKS; what++) report(b, what, best[what]);
+}
+
+/* One round for each line of standard input that names a work; the first has to be `append`. */
+static void on_demand(bench *b) {
+  char line[16];
+  while (fgets(line, sizeof line, stdin)) {
+    line[strcspn(line, "\n")] = 0;
+    enum work what = APPEND;
+    while (what < WORKS && strcmp(line, names[what]) != 0) what++;
+    if (what == WORKS || (what != APPEND && !b->size)) bad("append, scan, rescan or crc, and first of all append");
+    report(b, what, round_of(b, what));
+  }
 }
 
 int main(int argc, char **argv) {
@@ -312,42 +392,16 @@ int main(int argc, char **argv) {
 
   int32_t *offsets = malloc(((size_t)records + 1) * sizeof *offsets);
   uint8_t *data = malloc((size_t)records * VALUE + 64);
-  uint8_t *room = malloc(HEADER + PER_BATCH * (VALUE + 32) + 64);
-  rows *out = malloc(sizeof *out);
-  if (!offsets || !data || !room || !out) die("malloc");
+  bench b = {{records, offsets, data}, malloc(HEADER + PER_BATCH * (VALUE + 32) + 64), malloc(sizeof(rows)), "", -1, 0, NULL};
+  if (!offsets || !data || !b.room || !b.out) die("malloc");
   for (int64_t i = 0; i <= records; i++) offsets[i] = (int32_t)(i * VALUE);
   for (size_t i = 0; i < (size_t)records * VALUE + 64; i++) data[i] = (uint8_t)(i * 2654435761u >> 11);
-  memset(room, 0, HEADER + PER_BATCH * (VALUE + 32) + 64);
-  memset(out, 0, sizeof *out);
+  memset(b.room, 0, HEADER + PER_BATCH * (VALUE + 32) + 64);
+  memset(b.out, 0, sizeof *b.out);
   make_lanes();
-
-  char path[4096];
-  snprintf(path, sizeof path, "%s/limit-%d.log", directory, (int)getpid());
-  columns c = {records, offsets, data};
-  int file = -1;
-  size_t size = 0;
-  double best[3] = {1e9, 1e9, 1e9};
-  for (int round = 0; round < ROUNDS; round++) {
-    if (file >= 0) close(file); /* a new file each round: growing one is the work */
-    file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-    if (file < 0) die(path);
-    unlink(path);
-    double start = now();
-    size = append(file, &c, room);
-    double took = now() - start;
-    if (took < best[0]) best[0] = took;
-  }
-  const uint8_t *map = mmap(NULL, size, PROT_READ, MAP_SHARED, file, 0);
-  if (map == MAP_FAILED) die("mmap");
-  for (int round = 0; round < ROUNDS; round++)
-    for (int what = 1; what < 3; what++) {
-      double start = now();
-      int64_t seen = what == 1 ? scan(map, size, out) : checksums(map, size);
-      double took = now() - start;
-      if (seen != records) bad("records are missing");
-      if (took < best[what]) best[what] = took;
-    }
-  report("append", best[0], records, size);
-  report("scan", best[1], records, size);
-  report("crc", best[2], records, size);
+  snprintf(b.path, sizeof b.path, "%s/limit-%d.log", directory, (int)getpid());
+  if (argc > 3 && strcmp(argv[3], "on-demand") == 0)
+    on_demand(&b);
+  else
+    all(&b);
 }

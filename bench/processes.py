@@ -1,0 +1,99 @@
+"""Figures of a whole process, each measured in one of its own."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.line import Line
+
+OPEN = """
+import resource, sys, time, os
+import pykafkalite as pk
+path, partitions = sys.argv[1], int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+with pk.open(path) as log:
+    if "t" not in log.topics():
+        topic = log.create_topic("t", partitions=partitions)
+        for partition in range(partitions):
+            topic.append(b"value", partition=partition)
+began = time.perf_counter()
+with pk.open(path) as log:
+    opened = time.perf_counter() - began
+    topic = log.topic("t")
+    for partition in range(partitions):
+        topic.append(b"value", partition=partition)
+    assert sum(batch.num_rows for batch in topic.scan()) >= 2 * partitions
+    print(opened, len(os.listdir("/proc/self/fd")))
+"""
+
+MEMORY = """
+import sys
+import pyarrow as pa
+import pykafkalite as pk
+
+def resident():
+    return {line.split(":")[0]: int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("Vm")}
+
+batch = pa.record_batch({"value": [bytes(100)] * 1000})
+with pk.open(sys.argv[1]) as log:
+    topic = log.create_topic("t", config={"segment.bytes": 64 << 20})
+    grown = []
+    for part in range(4):
+        for _ in range(int(sys.argv[2]) * 9500 // 4):
+            topic.append_batch(batch)
+        for batches in topic.scan():
+            del batches
+        grown.append(resident()["VmHWM"])
+    print(grown[0], grown[-1], topic.describe()[0].size)
+"""
+
+
+def python(code: str, *arguments: object) -> list[float]:
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return [float(word) for word in subprocess.check_output(command, text=True).split()]
+
+
+def importing(directory: Path, rounds: int) -> Iterator[Line]:
+    """A process that imports, less one that does not."""
+
+    def took(code: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True)
+        return time.perf_counter() - began
+
+    pairs = [(took("import pykafkalite"), took("pass")) for _ in range(max(rounds, 10))]
+    figure = statistics.median(ours - bare for ours, bare in pairs) * 1000
+    yield Line("import pykafkalite", figure, "ms", 60, rounds=len(pairs))
+    code = "import time; began = time.perf_counter(); import pykafkalite; print(time.perf_counter() - began)"
+    inside = statistics.median(python(code)[0] for _ in range(len(pairs))) * 1000
+    yield Line("import pykafkalite, inside", inside, "ms", 60, rounds=len(pairs))
+
+
+def partitions(directory: Path, rounds: int) -> Iterator[Line]:
+    """Every partition written once; closed cleanly; opened; every one written and read again."""
+    for count, need in ((1_000, 0.5), (10_000, None)):
+        path = directory / "partitions"
+        try:
+            found = [python(OPEN, path, count) for _ in range(3)]
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+        opened = statistics.median(seconds for seconds, _ in found)
+        yield Line(f"open, {count:,} partitions", opened, "s", need, rounds=len(found))
+    yield Line("10,000 partitions written and read", max(files for _, files in found), "descriptors", 1024)
+
+
+def memory(directory: Path, rounds: int) -> Iterator[Line]:
+    """A log of 1 GB, written and scanned four times on the way: the peak after a quarter, and at the end."""
+    path = directory / "memory"
+    try:
+        first, last, size = python(MEMORY, path, 1)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+    yield Line("resident memory, log of 0.26 GB", first / 1024, "MiB at most", None)
+    yield Line(f"resident memory, log of {size / 1e9:.2f} GB", last / 1024, "MiB at most", first / 1024 * 1.2)
