@@ -18,13 +18,15 @@ from ..errors import CorruptBatch, NotAStore
 from .checkpoints import LOG_STARTS, META_PROPERTIES, PARTITION_METADATA
 from .config import INTERNAL_CONFIGS, TopicConfig
 from .image import Topic
-from .naming import INDEX, parse_directory, partition_directory, segment_file
+from .naming import INDEX, LOG, parse_directory, parse_segment_file, partition_directory, segment_file
 from .reading import Bounds, Partition
-from .segments import SegmentCache, base_offsets
+from .segments import SegmentCache
 from .store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .checkpoints import Offsets
 
 POLL_SECONDS = 0.02
 INDEX_ENTRY = 8
@@ -42,6 +44,7 @@ class KafkaDirectory(Store):
         self._seen: object = None
         self._topics: dict[str, Topic] = {}
         self._listed_at = -1
+        self._starts: tuple[int, Offsets] = (-1, {})
         if not self.topics() and meta is None:
             raise NotAStore(f"{path} holds neither a pykafkalite store nor a Kafka log directory")
 
@@ -54,7 +57,9 @@ class KafkaDirectory(Store):
         changed_at = self.path.stat().st_mtime_ns
         if changed_at != self._listed_at:
             self._topics = _list_topics(self.path)
-            self._listed_at = changed_at
+            # A directory that is being made has its id a moment later.
+            is_complete = all(topic.id.int for topic in self._topics.values())
+            self._listed_at = changed_at if is_complete else -1
         return self._topics
 
     @property
@@ -75,9 +80,18 @@ class KafkaDirectory(Store):
             time.sleep(min(POLL_SECONDS, left))
         return sequence
 
+    def log_start(self, topic: str, index: int) -> int:
+        """As checkpointed; a running Kafka writes that file every minute, when records were deleted."""
+        try:
+            written_at = (self.path / LOG_STARTS.name).stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+        if written_at != self._starts[0]:
+            self._starts = written_at, LOG_STARTS.read(self.path).value or {}
+        return self._starts[1].get((topic, index), 0)
+
     def _make_partition(self, topic: Topic, index: int) -> Partition:
-        start = (LOG_STARTS.read(self.path).value or {}).get((topic.name, index), 0)
-        return FilePartition(self.path, topic, index, start, self._cache)
+        return FilePartition(self, topic, index, self._cache)
 
     def _release(self) -> None:
         self._cache.clear()
@@ -88,26 +102,29 @@ class FilePartition(Partition):
 
     mapped = False
 
-    def __init__(self, root: Path, topic: Topic, index: int, start: int, cache: SegmentCache) -> None:
-        super().__init__(
-            topic.name, index, root / partition_directory(topic.name, index), topic.config, cache
-        )
-        self._checkpointed_start = start
+    def __init__(self, kafka: KafkaDirectory, topic: Topic, index: int, cache: SegmentCache) -> None:
+        directory = kafka.path / partition_directory(topic.name, index)
+        super().__init__(topic.name, index, directory, topic.config, cache)
+        self._kafka = kafka
         self._known = Bounds(0, 0, 0, -1, 0, 0)
-        self._bases_seen: list[int] = []
+        self._files: dict[int, int] = {}
 
     def bounds(self) -> Bounds:
-        bases = base_offsets(self.directory)
-        if not bases:
+        files = _segment_files(self.directory)
+        if not files:
             return Bounds(0, 0, 0, 0, 0, 0)
-        known, active = self._known, bases[-1]
-        generation = known.generation + (bases != self._bases_seen)
+        known, active = self._known, max(files)
+        generation = known.generation + (files != self._files)
+        if not files.items() >= self._files.items():
+            # Compacted or deleted: what is open, and positions in it, are of files that are no more.
+            self._cache.forget(self.directory)
+            self._resume = (-1, 0, 0)
         resumes = known.base == active and self._file_size(active) >= known.position
         position, offset = (known.position, known.high_watermark) if resumes else self._last_indexed(active)
         position, offset = _walk(self.directory / segment_file(active), position, offset)
-        start = max(self._checkpointed_start, bases[0])
+        start = max(self._kafka.log_start(self.topic, self.index), min(files))
         offset = max(offset, start)
-        self._bases_seen = bases
+        self._files = files
         self._known = Bounds(start, offset, offset, active, position, generation)
         return self._known
 
@@ -125,6 +142,16 @@ class FilePartition(Partition):
             if header is not None and header.last_offset == base + relative:
                 return position, header.base_offset
         return 0, base
+
+
+def _segment_files(directory: Path) -> dict[int, int]:
+    """Base offset -> inode: the cleaner puts another file under the same name."""
+    try:
+        with os.scandir(directory) as entries:
+            named = [(parse_segment_file(entry.name), entry.inode()) for entry in entries]
+    except FileNotFoundError:
+        return {}
+    return {found[0]: inode for found, inode in named if found and found[1] == LOG}
 
 
 def _walk(path: Path, position: int, offset: int) -> tuple[int, int]:

@@ -96,3 +96,43 @@ def test_a_copy_of_our_directory_is_what_the_lock_alone_kept_from_kafka(new_kafk
         log.create_topic("ours").append(b"before")
     with new_kafka(shutil.copytree(tmp_path / "data", tmp_path / "copy")) as kafka:
         assert [it["value"] for it in kafka.records()] == [b64(b"before")]
+
+
+def test_what_a_running_kafka_compacts_away_is_gone_for_us_too(new_kafka, tmp_path):
+    kafka = new_kafka(tmp_path / "data", log_cleaner_backoff_ms=100)
+    kafka.format()
+    often = {**KEEP, "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01", "segment.ms": "100"}
+    with kafka, pk.open(tmp_path / "data", mode="r") as log:
+        kafka.create(compacted={"config": often})
+        for n in range(20):
+            kafka.ask("produce", batches=[batch("compacted", 10)])
+            assert records(log)[-1]["offset"] == n * 10 + 9
+            time.sleep(0.11)
+        kafka.ask("produce", batches=[batch("compacted", 1)])
+        deadline = time.monotonic() + 30
+        while len(kafka.records()) > 30:
+            assert time.monotonic() < deadline, "the cleaner did nothing"
+            time.sleep(0.2)
+        kafka.stop()  # So that nothing more is compacted between the two readings.
+        ours = records(log)
+    kafka.start()
+    assert ours == without_type(kafka.records())
+
+
+def test_what_a_running_kafka_deletes_is_gone_for_us_too(new_kafka, tmp_path):
+    # Kafka would write the new log start once a minute, and first after half of one.
+    often = {"log_flush_start_offset_checkpoint_interval_ms": 50, "log_initial_task_delay_ms": 0}
+    kafka = new_kafka(tmp_path / "data", **often)
+    kafka.format()
+    with kafka, pk.open(tmp_path / "data", mode="r") as log:
+        kafka.create(shortened={"config": {**KEEP, "internal.segment.bytes": "2000"}})
+        kafka.ask("produce", batches=[batch("shortened", 10, n * 10) for n in range(40)])
+        topic = log.topic("shortened")
+        assert topic.describe()[0].start_offset == 0
+        assert len(records(log)) == 400
+        kafka.ask("delete_records", partitions=[["shortened", 0]], before=333)
+        deadline = time.monotonic() + 10
+        while topic.describe()[0].start_offset != 333:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert records(log) == without_type(kafka.records())
