@@ -62,8 +62,11 @@ def check_size(topic: str, config: TopicConfig, size: int) -> None:
 
 
 def check_timestamps(topic: str, config: TopicConfig, oldest: int, latest: int, now: int) -> bool:
-    """Raises InvalidTimestamp for records too far from `now`; whether all have expired already. All in ms."""
-    if now - oldest > config.message_timestamp_before_max_ms:
+    """Raises InvalidTimestamp for records too far from `now`; whether all have expired already. All in ms.
+
+    Records without a timestamp (-1) are never too old, as in Kafka's LogValidator.
+    """
+    if oldest >= 0 and now - oldest > config.message_timestamp_before_max_ms:
         raise InvalidTimestamp(
             f"timestamp {oldest} is more than message.timestamp.before.max.ms="
             f"{config.message_timestamp_before_max_ms} before now ({now}); "
@@ -75,7 +78,7 @@ def check_timestamps(topic: str, config: TopicConfig, oldest: int, latest: int, 
             f"{config.message_timestamp_after_max_ms} after now ({now}); timestamps are milliseconds: "
             f"correct it or raise that config of {topic!r}"
         )
-    return 0 <= config.retention_ms < now - latest
+    return latest >= 0 and 0 <= config.retention_ms < now - latest
 
 
 def warn_expired(topic: str, config: TopicConfig) -> None:

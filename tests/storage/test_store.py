@@ -1,6 +1,7 @@
 """Opening, sharing, locking, closing a store; topics and their directories."""
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_two_writable_opens_of_one_process_share_a_store(tmp_path):
     assert first is second
     first.create_topic("events")
     first.close()
-    second.partition("events", 0).append(sealed(b"still open"))
+    second.partition("events", 0).append(sealed(b"still open", timestamp=-1))
     second.close()
     with pytest.raises(Closed, match="open it again"):
         second.topics()
@@ -84,7 +85,7 @@ def test_a_forked_child_is_told_to_open_anew_and_does_not_keep_the_lock(disk):
 def test_a_memory_store_leaves_nothing_behind():
     store = Store.open(":memory:")
     store.create_topic("events")
-    store.partition("events", 0).append(sealed(b"a"))
+    store.partition("events", 0).append(sealed(b"a", timestamp=-1))
     assert read_all(store, "events", 0) == [(0, b"a")]
     path = store.path
     assert path.is_dir()
@@ -198,23 +199,28 @@ def test_records_before_an_offset_can_be_deleted(disk):
     left.close()
 
 
-def test_ten_thousand_partitions_stay_within_the_descriptors(tmp_path):
-    import resource
-
-    store = Store.open(tmp_path / "many")
-    store.create_topic("many", 600)
+@pytest.fixture
+def few_descriptors():
+    """The usual limit of a process."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    used = len(os.listdir("/proc/self/fd"))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 320, hard))
-    try:
-        for index in range(600):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("count", [1200, pytest.param(10_000, marks=pytest.mark.long)])
+def test_more_partitions_than_descriptors_are_written_and_read(tmp_path, few_descriptors, count):
+    with Store.open(tmp_path) as store:
+        store.create_topic("many", count, {"retention.ms": -1})
+        for index in range(count):
             store.partition("many", index).append(sealed(b"x"))
-        for index in range(600):
+        for index in range(0, count, 7):
             assert store.partition("many", index).append(sealed(b"y")).base_offset == 1
             assert read_all(store, "many", index) == [(0, b"x"), (1, b"y")]
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        store.close()
+    with Store.open(tmp_path) as store:
+        assert store.recovered == []
+        ends = [store.partition("many", index).high_watermark for index in range(count)]
+        assert ends == [2 if index % 7 == 0 else 1 for index in range(count)]
 
 
 def test_open_segments_of_a_readers_cache_are_bounded(disk):

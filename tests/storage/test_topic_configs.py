@@ -97,7 +97,8 @@ def test_message_timestamps_have_to_be_near_now(new_disk):
         disk.append(b"old", timestamp=NOW - 2 * HOUR)
     with pytest.raises(InvalidTimestamp, match="timestamps are milliseconds"):
         disk.append(b"seconds taken for milliseconds", timestamp=NOW * 1000)
-    assert disk.values() == [b"now"]
+    disk.append(b"no timestamp", timestamp=-1)
+    assert disk.values() == [b"now", b"no timestamp"]
 
 
 def test_flush_ms_makes_the_sync_due_sooner(new_disk):
