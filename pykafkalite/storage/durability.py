@@ -38,6 +38,9 @@ class Durability(Protocol):
     def wrote(self, partition: WritablePartition) -> None:
         """Batches were written; called under the partition's lock."""
 
+    def is_settled(self, partition: WritablePartition, next_offset: int) -> bool:
+        """Whether `settle` would return at once."""
+
     def settle(self, partition: WritablePartition, next_offset: int) -> None:
         """Return once everything before `next_offset` may be acknowledged; called without locks."""
 
@@ -54,6 +57,9 @@ class NoSync:
     def wrote(self, partition: WritablePartition) -> None:
         partition.publish(partition.written)
 
+    def is_settled(self, partition: WritablePartition, next_offset: int) -> bool:
+        return True
+
     def settle(self, partition: WritablePartition, next_offset: int) -> None:
         """Nothing to wait for."""
 
@@ -69,6 +75,9 @@ class SyncOnAppend:
 
     def wrote(self, partition: WritablePartition) -> None:
         """Readers see it once it is synced."""
+
+    def is_settled(self, partition: WritablePartition, next_offset: int) -> bool:
+        return partition.commit.synced_offset >= next_offset
 
     def settle(self, partition: WritablePartition, next_offset: int) -> None:
         partition.commit.up_to(next_offset)
@@ -97,6 +106,9 @@ class SyncBehind:
         partition.publish(partition.written)
         if partition not in self._dirty:
             self._became_dirty(partition)
+
+    def is_settled(self, partition: WritablePartition, next_offset: int) -> bool:
+        return not partition.must_flush() and self._clock.monotonic() <= self._overdue
 
     def settle(self, partition: WritablePartition, next_offset: int) -> None:
         if partition.must_flush():

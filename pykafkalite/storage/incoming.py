@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .. import _core
 from .._core import Batch, Encoded
-from ..errors import CorruptBatch, InvalidTimestamp, MessageTooLarge
+from ..errors import CorruptBatch, InvalidRecord, InvalidTimestamp, MessageTooLarge
 from . import codecs
 from .reading import MAX_DECOMPRESSED
 
@@ -45,6 +45,22 @@ def measure(batch: Encoded | bytearray) -> Incoming:
         min(found.base_timestamp for found in batches),
         max(found.max_timestamp for found in batches),
     )
+
+
+def client_batch(records: bytes | None) -> Incoming:
+    """One batch as a producer may send it (LogValidator). Raises InvalidRecord, CorruptBatch."""
+    if not records:
+        raise InvalidRecord("a produce request without records")
+    data = bytearray(records)
+    batches = _core.walk_batches(data)
+    if len(batches) != 1:
+        raise InvalidRecord(f"{len(batches)} record batches for one partition; a producer sends one")
+    batch = batches[0]
+    if batch.is_control:
+        raise InvalidRecord("clients do not write control batches")
+    if batch.count <= 0 or batch.count != batch.last_offset - batch.base_offset + 1:
+        raise InvalidRecord(f"a batch of {batch.count} records has offsets {batch.base_offset} to {batch.last_offset}")
+    return Incoming(data, len(data), batch.count, batch.base_timestamp, batch.max_timestamp)
 
 
 def check_size(topic: str, config: TopicConfig, size: int) -> None:

@@ -43,6 +43,7 @@ from pykafkalite.storage.records import ProducerIdsRecord, RemoveTopicRecord
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+    from uuid import UUID
 
     from pykafkalite.storage.commits import Torn
     from pykafkalite.storage.schema import Record
@@ -111,6 +112,11 @@ class MetadataLog:
             return self._image.topics[name]
         except (KeyError, TypeError):
             raise UnknownTopic(f"there is no topic {name!r}{hint(name, self.topics())}") from None
+
+    def topic_by_id(self, topic_id: UUID) -> Topic | None:
+        """None when there is no topic of that id."""
+        name = self._image.names.get(topic_id)
+        return None if name is None else self._image.topics.get(name)
 
     @property
     def leader_epoch(self) -> int:

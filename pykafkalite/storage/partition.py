@@ -16,13 +16,22 @@ from ..errors import Error, OffsetOutOfRange
 from . import codecs
 from .files import storage_error
 from .group_commit import GroupCommit, SyncTarget
-from .incoming import Incoming, check_size, check_timestamps, measure, recode, warn_expired
+from .incoming import (
+    Incoming,
+    check_size,
+    check_timestamps,
+    client_batch,
+    measure,
+    recode,
+    warn_expired,
+)
 from .naming import segment_file
 from .partition_directory import make_directory, note_leader_epoch, sync_new
 from .reading import Bounds, Partition
 from .repair import rewrite_segments
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from uuid import UUID
 
@@ -47,6 +56,7 @@ class Services(Protocol):
     clock: Clock
     syncing: Durability
     slots: Slots
+    listeners: list[Callable[[WritablePartition], None]]
 
     def check_usable(self) -> None:
         """Raises Closed, or Forked in a forked child."""
@@ -127,21 +137,40 @@ class WritablePartition(Partition):
         Returns once acknowledged. Raises MessageTooLarge, InvalidTimestamp, CorruptBatch,
         StorageError (DiskFull), Closed; then nothing of `batch` was acknowledged.
         """
+        appended = self.write(batch)
+        self.settle(appended)
+        return appended
+
+    def write(self, batch: Encoded | bytearray) -> Appended:
+        """The first half of `append`, which never waits for the disk: nothing is acknowledged yet."""
+        return self._take(measure(batch))
+
+    def write_client_batch(self, records: bytes | None) -> Appended:
+        """As `write`, for bytes that came over the wire: exactly one batch, as a producer may send it.
+
+        Raises InvalidRecord besides.
+        """
+        return self._take(client_batch(records))
+
+    def _take(self, incoming: Incoming) -> Appended:
         self._services.check_usable()
-        incoming = measure(batch)
         self.check_timestamps(incoming.oldest, incoming.latest)
         if self._compression is not None:
             incoming = recode(incoming, self._compression)
         check_size(self.topic, self.config, incoming.size)
         with self.lock:
-            appended = self._write(incoming)
+            return self._write(incoming)
+
+    def is_settled(self, appended: Appended) -> bool:
+        """Whether `settle` would return at once."""
+        return not self._just_opened and self._services.syncing.is_settled(self, appended.last_offset + 1)
+
+    def settle(self, appended: Appended) -> None:
+        """The second half: returns once what `write` gave may be acknowledged. Raises StorageError."""
         self._services.syncing.settle(self, appended.last_offset + 1)
         if self._just_opened:
             self._just_opened = False
             self._services.limit_open_files()
-        return appended
-
-    # --- before the lock -------------------------------------------------------
 
     def check_timestamps(self, oldest: int, latest: int) -> None:
         """Whether records from `oldest` to `latest` (ms) may be appended: `append` asks, and who checks
@@ -183,6 +212,8 @@ class WritablePartition(Partition):
         """Let readers everywhere see up to `bounds`; the caller holds the lock."""
         self._published = bounds
         self._services.slots.publish(self._slot, bounds)
+        for listener in self._services.listeners:
+            listener(self)
 
     def _segment_for(self, size: int, count: int, latest: int, now: int) -> Segment:
         segment = self._active or self._open_active()

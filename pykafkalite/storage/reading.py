@@ -170,6 +170,15 @@ class Partition(ABC):
                 return found
         return None
 
+    def offset_of_max_timestamp(self) -> tuple[int, int] | None:
+        """(offset, timestamp) of the first record with the largest timestamp; None without timestamps (KIP-734)."""
+        bounds = self.bounds()
+        segments = [self._open(base, bounds) for base in self._segment_bases(bounds)]
+        newest = max(segments, key=lambda segment: segment.max_timestamp, default=None)
+        if newest is None or newest.max_timestamp < 0:
+            return None
+        return self._first_at(newest, newest.max_timestamp, bounds)
+
     def _first_at(self, segment: Segment, timestamp: int, bounds: Bounds) -> tuple[int, int] | None:
         found = segment.lookup_timestamp(timestamp)
         while found is not None:

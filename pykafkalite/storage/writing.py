@@ -32,6 +32,7 @@ from .takeover import remove_refused_start
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+    from uuid import UUID
 
     from .clock import Clock
     from .image import Topic
@@ -55,6 +56,7 @@ class WritingStore(Store):
     def __init__(self, path: Path, durability: str, clock: Clock, *, temporary: bool = False) -> None:
         super().__init__(path)
         self.clock = clock
+        self.listeners: list[Callable[[WritablePartition], None]] = []
         self._temporary = temporary
         self._cache = SegmentCache()
         self._open_active: dict[WritablePartition, None] = {}  # the longest open first
@@ -75,6 +77,15 @@ class WritingStore(Store):
         self.scheduler.start()
 
     # --- what is there ---------------------------------------------------------
+
+    @property
+    def leader_epoch(self) -> int:
+        """Under which records are appended; it has risen at each unclean open."""
+        return self._opened.metadata.leader_epoch
+
+    def topic_by_id(self, topic_id: UUID) -> Topic | None:
+        """The topic of that id; None when there is none (any more)."""
+        return self._opened.metadata.topic_by_id(topic_id)
 
     @property
     def recovered(self) -> list[str]:

@@ -1,0 +1,85 @@
+"""One broker: a store, its connections, and what all handlers share. Everything here runs on its loop."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from kio.schema.errors import ErrorCode
+
+from ..errors import UnknownTopic
+from ..storage.naming import INTERNAL_TOPICS
+from ..storage.partition import WritablePartition
+from .sessions import Sessions
+from .waiting import Waiting
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from ..storage.image import Topic
+    from ..storage.writing import WritingStore
+    from .connection import Connection
+    from .settings import Settings
+
+T = TypeVar("T")
+
+# Waits for the disk happen on these threads, never on the loop.
+DISK_THREADS = 8
+
+
+class Broker:
+    """What a handler is given besides its request."""
+
+    def __init__(self, store: WritingStore, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+        self.store = store
+        self.settings = settings
+        self.loop = loop
+        self.host, self.port = "127.0.0.1", 0
+        self.connections: set[Connection] = set()
+        self.waiting = Waiting(loop)
+        self.sessions = Sessions(settings.max_incremental_fetch_session_cache_slots)
+        self._disk = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="pykafkalite-disk")
+        store.listeners.append(self.waiting.published)
+
+    def close(self) -> None:
+        """Stop listening to the store; connections are closed by the server."""
+        self.store.listeners.remove(self.waiting.published)
+        self._disk.shutdown(wait=True)
+
+    async def on_disk(self, work: Callable[[], T]) -> T:
+        """Run what may wait for the disk on another thread."""
+        return await self.loop.run_in_executor(self._disk, work)
+
+    # --- topics and partitions -------------------------------------------------
+
+    def topic(self, name: str | None, topic_id: UUID | None = None) -> Topic | None:
+        """By name, or by id where the request has no name; None when there is no such topic."""
+        try:
+            if name:
+                return self.store.topic(name)
+        except UnknownTopic:
+            return None
+        return self.store.topic_by_id(topic_id) if topic_id is not None else None
+
+    def partition(self, topic: Topic, index: int) -> WritablePartition | None:
+        """One partition; None when there is no such one."""
+        try:
+            found = self.store.partition(topic.name, index)
+        except UnknownTopic:
+            return None
+        assert isinstance(found, WritablePartition)
+        return found
+
+    def check_epoch(self, epoch: int) -> ErrorCode:
+        """What is wrong with the leader epoch that a client believes in (-1: it does not say)."""
+        current = self.store.leader_epoch
+        if epoch < 0 or epoch == current:
+            return ErrorCode.none
+        return ErrorCode.fenced_leader_epoch if epoch < current else ErrorCode.unknown_leader_epoch
+
+    @staticmethod
+    def is_internal(name: str) -> bool:
+        """Whether clients may not write to a topic of that name, nor create it."""
+        return name in INTERNAL_TOPICS
