@@ -40,6 +40,7 @@ class Broker:
         self.connections: set[Connection] = set()
         self.waiting = Waiting(loop)
         self.sessions = Sessions(settings.max_incremental_fetch_session_cache_slots)
+        self._producer_ids = range(0)
         self._disk = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="pykafkalite-disk")
         store.listeners.append(self.waiting.published)
 
@@ -71,6 +72,14 @@ class Broker:
             return None
         assert isinstance(found, WritablePartition)
         return found
+
+    async def next_producer_id(self) -> int:
+        """An id that was never given out before, also by an earlier run of this store."""
+        if not self._producer_ids:
+            self._producer_ids = await self.on_disk(self.store.allocate_producer_ids)
+        first, *_ = self._producer_ids
+        self._producer_ids = self._producer_ids[1:]
+        return first
 
     def check_epoch(self, epoch: int) -> ErrorCode:
         """What is wrong with the leader epoch that a client believes in (-1: it does not say)."""

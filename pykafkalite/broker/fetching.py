@@ -64,7 +64,9 @@ def _fetch(broker: Broker, wanted: Wanted, left: int, committed: bool, at_least_
     by_name = isinstance(wanted.topic, str)
     topic = broker.topic(wanted.topic) if isinstance(wanted.topic, str) else broker.topic(None, _uuid(wanted))
     if topic is None:
-        return Fetched(wanted, error=ErrorCode.unknown_topic_or_partition if by_name else ErrorCode.unknown_topic_id)
+        return Fetched(
+            wanted, error=ErrorCode.unknown_topic_or_partition if by_name else ErrorCode.unknown_topic_id
+        )
     partition = broker.partition(topic, wanted.partition)
     if partition is None:
         return Fetched(wanted, error=ErrorCode.unknown_topic_or_partition)

@@ -1,11 +1,11 @@
 """Fetch sessions (KIP-227): what a client that fetches incrementally has asked for before, and was told.
 
-    session id  epoch   means
-    0           -1      no session, a whole answer
-    0           0       begin a session, a whole answer
-    n           0       end session n, begin another
-    n           -1      end session n, a whole answer without one
-    n           e       the next request of session n: what changed is answered
+session id  epoch   means
+0           -1      no session, a whole answer
+0           0       begin a session, a whole answer
+n           0       end session n, begin another
+n           -1      end session n, a whole answer without one
+n           e       the next request of session n: what changed is answered
 """
 
 from __future__ import annotations

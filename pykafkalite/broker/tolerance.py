@@ -87,7 +87,7 @@ def _take(values: dict[str, Any], schema: Any, field: Any, data: memoryview, at:
 
 
 def _read_field(schema: Any, field: Any, data: memoryview, at: int, *, is_tagged: bool) -> tuple[Any, int]:
-    kind = classify_field(field)
+    kind: Any = classify_field(field)
     if isinstance(kind, EntityTupleField):
         read_length = read_compact_array_length if schema.__flexible__ else read_legacy_array_length
         count, size = read_length(data, at)
@@ -98,16 +98,18 @@ def _read_field(schema: Any, field: Any, data: memoryview, at: int, *, is_tagged
             raise InvalidRequest(f"an array of {count} in {data.nbytes - at} bytes")
         items = []
         for _ in range(count):
-            item, at = _read(kind.field_type, data, at)
+            item, at = _read(kind.type_, data, at)
             items.append(item)
         return tuple(items), at
     if isinstance(kind, EntityField) and not is_optional(field):
-        return _read(kind.field_type, data, at)
+        return _read(kind.type_, data, at)
     value, size = get_field_reader(schema, field, False, is_tagged)(data, at)
     return value, at + size
 
 
-def _skip_tags(data: memoryview, at: int, known: dict[int, Any], take: Callable[[Any, int], None] | None) -> int:
+def _skip_tags(
+    data: memoryview, at: int, known: dict[int, Any], take: Callable[[Any, int], None] | None
+) -> int:
     count, size = _varint(data, at)
     at += size
     if 2 * count > data.nbytes - at:

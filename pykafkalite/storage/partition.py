@@ -26,7 +26,7 @@ from .incoming import (
     warn_expired,
 )
 from .naming import segment_file
-from .partition_directory import make_directory, note_leader_epoch, sync_new
+from .partition_directory import end_of_epoch, make_directory, note_leader_epoch, sync_new
 from .reading import Bounds, Partition
 from .repair import rewrite_segments
 
@@ -356,6 +356,11 @@ class WritablePartition(Partition):
             self.lock.release()
 
     # --- durability ------------------------------------------------------------
+
+    def end_of_epoch(self, epoch: int) -> tuple[int, int]:
+        """(largest leader epoch up to `epoch`, offset where it ended); (-1, -1) where none is known (KIP-101)."""
+        with self.lock:
+            return end_of_epoch(self.directory, epoch, self._leader_epoch, self._published.high_watermark)
 
     def must_flush(self) -> bool:
         """Whether flush.messages records were written since the last sync."""

@@ -36,6 +36,18 @@ def note_leader_epoch(directory: Path, epoch: int, offset: int) -> None:
         LEADER_EPOCHS.write(directory, [*kept, EpochStart(epoch, offset)], durable=False)
 
 
+def end_of_epoch(directory: Path, epoch: int, current: int, end: int) -> tuple[int, int]:
+    """(largest epoch up to `epoch`, where it ended): the start of the next one, `end` for the current."""
+    if epoch == current:
+        return current, end
+    known = LEADER_EPOCHS.read(directory).value or []
+    earlier = [start for start in known if start.epoch <= epoch]
+    later = [start for start in known if start.epoch > epoch]
+    if epoch > current or not earlier or not later:
+        return -1, -1
+    return earlier[-1].epoch, later[0].offset
+
+
 def restore_leader_epochs(directory: Path, walked: list[tuple[int, int]], end: int) -> None:
     """After recovery: the entries before the walked batches, then what these tell."""
     known = LEADER_EPOCHS.read(directory).value or []

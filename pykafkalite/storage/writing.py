@@ -83,6 +83,10 @@ class WritingStore(Store):
         """Under which records are appended; it has risen at each unclean open."""
         return self._opened.metadata.leader_epoch
 
+    def allocate_producer_ids(self) -> range:
+        """A block of producer ids that was never given out before; durable."""
+        return self._opened.metadata.allocate_producer_ids()
+
     def topic_by_id(self, topic_id: UUID) -> Topic | None:
         """The topic of that id; None when there is none (any more)."""
         return self._opened.metadata.topic_by_id(topic_id)

@@ -44,7 +44,9 @@ async def list_offsets(broker: Broker, request: Request) -> Any:
                 request.entity(
                     "ListOffsetsTopicResponse",
                     name=topic.name,
-                    partitions=tuple([await _answer(broker, request, topic.name, item) for item in topic.partitions]),
+                    partitions=tuple(
+                        [await _answer(broker, request, topic.name, item) for item in topic.partitions]
+                    ),
                 )
                 for topic in request.body.topics
             ]

@@ -11,8 +11,9 @@ v13  topic ids instead of names
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from kio.schema.errors import ErrorCode
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 ACKS = (-1, 0, 1)
 
 
-class Outcome(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Outcome:
     """Of one partition's batch: where it went, or why not."""
 
     index: int
@@ -90,9 +92,7 @@ async def _settle(broker: Broker, request: Request, written: Any, waiting: list[
 
     await broker.on_disk(settle_all)
     if failed:
-        written = [
-            (topic, [_failed(outcome, failed) for outcome in outcomes]) for topic, outcomes in written
-        ]
+        written = [(topic, [_failed(outcome, failed) for outcome in outcomes]) for topic, outcomes in written]
     return _answer(request, written)
 
 
@@ -100,7 +100,7 @@ def _failed(outcome: Outcome, failed: dict[WritablePartition, Error]) -> Outcome
     error = None if outcome.partition is None else failed.get(outcome.partition)
     if error is None:
         return outcome
-    return outcome._replace(appended=None, error=code_of(error), message=str(error))
+    return replace(outcome, appended=None, error=code_of(error), message=str(error))
 
 
 def _answer(request: Request, written: list[tuple[Any, list[Outcome]]]) -> Any:
