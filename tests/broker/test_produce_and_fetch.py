@@ -67,10 +67,12 @@ def test_a_batch_over_max_message_bytes_is_told_so(raw, store):
 
 def test_a_fetch_waits_until_there_is_something(raw, broker):
     writer = Raw(broker.bootstrap_servers)
-    threading.Timer(0.1, produce, [writer, "events", batch(b"news")]).start()
+    later = threading.Timer(0.1, produce, [writer, "events", batch(b"news")])
+    later.start()
     begun = time.monotonic()
     assert values_of(fetch(raw, "events", 0, wait=10).records) == [b"news"]
     assert time.monotonic() - begun < 5
+    later.join()
     writer.socket.close()
 
 
