@@ -11,22 +11,13 @@ from pykafkalite import api
 from pykafkalite._core import ColumnReader
 from pykafkalite.api import TopicPartition, implements
 from pykafkalite.embedded import bounds
-from pykafkalite.embedded.cursor import (
-    COLUMNS,
-    Cursor,
-    check_columns,
-    check_values,
-    finisher,
-    schema_of,
-    take_turns,
-)
+from pykafkalite.embedded.batches import Batches
+from pykafkalite.embedded.cursor import COLUMNS, Cursor
 from pykafkalite.errors import Closed, OffsetOutOfRange, ReadOnly, UnknownTopic
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
-
-    import pyarrow as pa
 
     from pykafkalite._core import Message, Messages
     from pykafkalite.api import Moment, Values
@@ -85,7 +76,7 @@ class Consumer:
     def batches(
         self, timeout: float | None = None, *, columns: Sequence[str] | None = None, values: Values = "view"
     ) -> Batches:
-        return Batches(self, check_columns(columns), values, timeout)
+        return Batches(self, columns, values, timeout)
 
     def messages(self, timeout: float | None = None) -> Iterator[Message]:
         """Record by record; otherwise as `batches`."""
@@ -170,34 +161,30 @@ class Consumer:
             self._opened = None
 
     def _next(self, cursors: Sequence[Cursor], turn: int) -> tuple[int, int] | None:
+        """(number, offset after) of the next cursor with rows, asking each once from number `turn` on."""
         self._drop()
-        for cursor in cursors:
-            cursor.position = self._positions[_place(cursor)]
-        try:
-            found = take_turns(cursors, turn)
-        except OffsetOutOfRange:
-            if not self._step_over_deleted(cursors):
-                raise
-            return self._next(cursors, turn)
-        for cursor in cursors:
-            if cursor.position > self._positions[_place(cursor)]:
-                self._positions[_place(cursor)] = cursor.position  # over a gap
-        return found
+        for number in range(turn, turn + len(cursors)):
+            cursor = cursors[number % len(cursors)]
+            after = self._read(cursor)
+            if after is not None:
+                return number % len(cursors), after
+        return None
 
-    def _step_over_deleted(self, cursors: Sequence[Cursor]) -> bool:
-        """What was to be read next is deleted: go on where `start` says, as auto.offset.reset does."""
-        moved = False
-        for cursor in cursors:
-            place, partition = _place(cursor), cursor.partition
-            position = self._positions[place]
-            if not partition.start_offset <= position <= partition.high_watermark:
-                self._positions[place] = self._first(partition)
-                logger.warning(
-                    "offset %d of %s-%d is not there any more: reading goes on at %d",
-                    position, *place, self._positions[place],
-                )  # fmt: skip
-                moved = True
-        return moved
+    def _read(self, cursor: Cursor) -> int | None:
+        """`Cursor.read` from this consumer's position.  What was to be read next may be deleted meanwhile: then it
+        goes on where `start` says, as auto.offset.reset does."""
+        place = _place(cursor)
+        cursor.position = self._positions[place]
+        try:
+            after = cursor.read()
+        except OffsetOutOfRange:
+            gone, cursor.position = cursor.position, self._first(cursor.partition)
+            logger.warning(
+                "offset %d of %s-%d is not there any more: going on at %d", gone, *place, cursor.position
+            )
+            after = cursor.read()
+        self._positions[place] = cursor.position  # over what has no records, too
+        return after
 
     # --- who reads what -----------------------------------------------------
 
@@ -307,58 +294,6 @@ class Consumer:
         group = "no group" if self.group is None else f"group {self.group}"
         state = self._names() if self._leave.alive else "closed"
         return f"<Consumer of {', '.join(self.topics)} in {group}: {state}>"
-
-
-class Batches:
-    """What `Consumer.batches` gives.  Reads when it is asked for the next one, never ahead."""
-
-    def __init__(
-        self, consumer: Consumer, columns: Sequence[str], values: Values, timeout: float | None
-    ) -> None:
-        self._consumer = consumer
-        self._columns = columns
-        self._timeout = timeout
-        self.schema = schema_of(columns, check_values(values))
-        self._finish = finisher(columns, values)
-        self._relabel = (
-            _one_dictionary(consumer.topics) if "topic" in columns and len(consumer.topics) > 1 else None
-        )
-        self._fetched = consumer._fetch(columns, self._finish, timeout)
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        return self
-
-    def __next__(self) -> pa.RecordBatch:
-        while True:
-            batch = self._deliver(next(self._fetched))
-            if batch is not None:
-                return batch
-
-    def __aiter__(self) -> AsyncIterator[pa.RecordBatch]:
-        from pykafkalite.embedded.asynchronous import PAUSE, Awaited
-
-        fetched = self._consumer._fetch_or_pause(self._columns, self._finish, self._timeout, PAUSE)
-        return Awaited(fetched, self._deliver)
-
-    def _deliver(self, fetched: Fetched[pa.RecordBatch]) -> pa.RecordBatch | None:
-        if not self._consumer._yielded(fetched):
-            return None
-        return fetched.rows if self._relabel is None else self._relabel(fetched.place.topic, fetched.rows)
-
-
-def _one_dictionary(topics: Sequence[str]) -> Callable[[str, pa.RecordBatch], pa.RecordBatch]:
-    """Gives every batch one dictionary with all topics, so that one IPC file can hold them."""
-    import pyarrow as pa
-
-    dictionary = pa.array(topics, pa.string())
-
-    def relabel(topic: str, batch: pa.RecordBatch) -> pa.RecordBatch:
-        numbers = pa.repeat(pa.scalar(topics.index(topic), pa.int32()), batch.num_rows)
-        column = pa.DictionaryArray.from_arrays(numbers, dictionary)
-        at = batch.schema.get_field_index("topic")
-        return batch.set_column(at, batch.schema.field(at), column)
-
-    return relabel
 
 
 def _place(cursor: Cursor) -> TopicPartition:
