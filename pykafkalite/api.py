@@ -166,7 +166,7 @@ class Log(Protocol):
         ...
 
     def delete_topic(self, name: str) -> None:
-        """With all its records; commits of groups stay.  Raises UnknownTopic, ReadOnly."""
+        """With all its records and what groups have committed in it.  Raises UnknownTopic, ReadOnly."""
         ...
 
     def consumer(

@@ -46,7 +46,12 @@ class Coordinator:
             joined = Group("(none)") if group is None else self._groups.get(group) or Group(group)
             if group is not None:
                 self._groups[group] = joined
-            return Membership(self, joined, joined.join(topics, self._partitions(topics)), group is not None)
+            return Membership(
+                self,
+                joined,
+                joined.join(topics, self._partitions({*topics, *joined.topics})),
+                group is not None,
+            )
 
     def names(self) -> list[str]:
         """The groups that have members or commits, sorted."""

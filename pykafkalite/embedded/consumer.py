@@ -18,6 +18,7 @@ from pykafkalite.errors import Closed, OffsetOutOfRange, ReadOnly, UnknownTopic
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
+    from uuid import UUID
 
     from pykafkalite._core import Message, Messages
     from pykafkalite.api import Moment, Values
@@ -60,11 +61,12 @@ class Consumer:
         self._positions: dict[TopicPartition, int] = {}
         self._stored: dict[TopicPartition, int] = {}
         self._generation = -1
+        self._ids: dict[str, UUID] = {}
         self._opened: Fetched[Messages] | None = None
         self._membership = log.coordinator.join(group, self.topics)
         self._leave = weakref.finalize(self, self._membership.leave)
         self._leave.atexit = False
-        self._take_up()
+        self._take_up(refresh=True)
 
     @property
     def assignment(self) -> tuple[TopicPartition, ...]:
@@ -110,13 +112,16 @@ class Consumer:
         Whoever gets a batch moves the partition's position on: it counts as yielded from then on.
         """
         cursors: list[Cursor] = []
-        generation, turn, deadline = -1, 0, _deadline(timeout)
+        assigned: Mapping[TopicPartition, int] = {}
+        turn, deadline = 0, _deadline(timeout)
+        self._take_up(refresh=True)
         while True:
             store = self._log.store
             seen = store.sequence
-            if self._take_up() != generation or not cursors:
-                generation = self._generation
-                cursors = [Cursor(store.partition(*place), 0, columns=columns) for place in self._positions]
+            self._take_up()
+            if self._positions is not assigned:
+                assigned = self._positions
+                cursors = [Cursor(store.partition(*place), 0, columns=columns) for place in assigned]
             found = self._next(cursors, turn)
             if found is not None:
                 turn, cursor = found[0] + 1, cursors[found[0]]
@@ -188,13 +193,18 @@ class Consumer:
 
     # --- who reads what -----------------------------------------------------
 
-    def _take_up(self, *, refresh: bool = False) -> int:
-        """Looks up the assignment; returns its generation.  Raises Closed, UnknownMember."""
+    def _take_up(self, *, refresh: bool = False) -> None:
+        """Makes the group's assignment its own: `_positions` is another mapping when it has changed.
+
+        `refresh` looks first whether topics came, went or grew.  Raises Closed, UnknownMember.
+        """
         store = self._log.store
         if not self._leave.alive:
             raise Closed("the consumer is closed: make another")
-        if not refresh and self._membership.generation == self._generation:
-            return self._generation
+        if refresh:
+            self._forget_old_topics()
+        elif self._membership.generation == self._generation:
+            return
         generation, places = self._membership.sync(refresh=refresh)
         if generation != self._generation:
             self._drop()
@@ -211,7 +221,18 @@ class Consumer:
                 positions[place] = position
             self._stored = {place: offset for place, offset in self._stored.items() if place in positions}
             self._positions, self._generation = positions, generation
-        return generation
+
+    def _forget_old_topics(self) -> None:
+        """A topic that was deleted and created anew is read from where `start` says."""
+        known = self._log.store.topics()
+        ids = {name: known[name].id for name in self.topics if name in known}
+        old = {name for name, topic_id in self._ids.items() if ids.get(name) != topic_id}
+        self._ids = ids
+        if old:
+            self._drop()
+            self._positions = {at: offset for at, offset in self._positions.items() if at.topic not in old}
+            self._stored = {at: offset for at, offset in self._stored.items() if at.topic not in old}
+            self._generation = -1
 
     def _first(self, partition: Partition) -> int:
         """Where the start policy begins; an offset or time that is not there any more means the nearest."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pykafkalite._core import ColumnReader, record_batch_schema
-from pykafkalite.errors import InvalidColumns, OffsetOutOfRange
+from pykafkalite.errors import InvalidColumns, OffsetOutOfRange, UnknownTopic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pykafkalite.api import Values
     from pykafkalite.storage.reading import Partition
+    from pykafkalite.storage.store import Store
 
 COLUMNS: Final = ("topic", "partition", "offset", "timestamp", "key", "value", "headers")
 FOREVER: Final = (1 << 63) - 1
@@ -52,6 +53,13 @@ class Cursor:
                 return None
             self.position = after
         return None
+
+    def is_stale(self, store: Store) -> bool:
+        """Whether the topic was deleted meanwhile, and perhaps created anew."""
+        try:
+            return store.partition(self.partition.topic, self.partition.index) is not self.partition
+        except UnknownTopic:
+            return True
 
     def __iter__(self) -> Iterator[ColumnReader]:
         """The reader, filled, again and again to the end of what there is."""

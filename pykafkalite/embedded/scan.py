@@ -21,6 +21,7 @@ from pykafkalite.embedded.cursor import (
     take_turns,
     timestamp_at,
 )
+from pykafkalite.errors import UnknownTopic
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -132,6 +133,8 @@ class Scan:
             seen = store.sequence
             found = take_turns(cursors, turn)
             if found is None:
+                if any(cursor.is_stale(store) for cursor in cursors):
+                    raise UnknownTopic(f"the topic {self.topic!r} was deleted while it was followed")
                 if store.wait(seen, pause) == seen:
                     yield None
                 continue
