@@ -24,7 +24,7 @@ _AMOUNT = Whole(0)
 _POLICIES = frozenset({"compact", "delete"})
 _REPLICA = re.compile(r"\*|[0-9]+:[0-9]+", re.ASCII)
 _POLICY = Words("a list of compact and delete", _POLICIES.__contains__)
-_REPLICAS = Words("* or a list of partition:broker", _REPLICA.fullmatch)
+_REPLICAS = Words("* or a list of partition:broker", _REPLICA.fullmatch, alone="*")
 
 
 class Setting(Generic[T]):
