@@ -93,10 +93,11 @@ bench: $(VENV)/.test
 wheel: $(VENV)/.wheel
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist
-	$(BIN)/python -m auditwheel repair --wheel-dir dist dist/*-linux_*.whl
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m auditwheel repair --wheel-dir dist dist/*-linux_*.whl
 	rm dist/*-linux_*.whl
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info pykafkalite/_version.py
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	find pykafkalite -name '*.so' -delete
 	-$(MAKE) --no-print-directory -C native clean
