@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from pykafkalite._core import ATTR_CODEC, BATCH_HEADER, Batch, check_records, parse_batch, records_of
 from pykafkalite.errors import CorruptBatch
 from pykafkalite.storage.codecs import decompress
+from pykafkalite.storage.reading import MAX_DECOMPRESSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,6 @@ Record = tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | Non
 
 LOG_OVERHEAD = 12  # bytes of a batch that its length does not count
 MAGIC_AT = 16
-LARGEST = 512 << 20  # bytes that a batch may become when it is decompressed
 WINDOW = 1 << 20  # bytes searched at once for the next batch
 # What a writer may need from the growth of the file to the end of the write that grew it.
 WRITING = 0.02
@@ -51,7 +51,7 @@ class Whole(NamedTuple):
     def _payload(self) -> bytes | None:
         if not self.batch.attributes & ATTR_CODEC:
             return None
-        return bytes(decompress(self.batch.codec, memoryview(self.data)[BATCH_HEADER:], LARGEST))
+        return bytes(decompress(self.batch.codec, memoryview(self.data)[BATCH_HEADER:], MAX_DECOMPRESSED))
 
 
 class Damage(NamedTuple):
