@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pykafkalite._core import ColumnReader, record_batch_schema
-from pykafkalite.errors import InvalidColumns, OffsetOutOfRange, UnknownTopic
+from pykafkalite.errors import CorruptBatch, InvalidColumns, OffsetOutOfRange, UnknownTopic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -124,5 +124,5 @@ def timestamp_at(partition: Partition, offset: int) -> int | None:
     cursor.reader = ColumnReader(partition.topic, partition.index, COLUMNS, max_rows=1)
     try:
         return None if cursor.read() is None else next(iter(cursor.reader.messages())).timestamp
-    except OffsetOutOfRange:
+    except (OffsetOutOfRange, CorruptBatch):
         return None

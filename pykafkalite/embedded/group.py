@@ -98,10 +98,7 @@ class Group:
         return title, ["partition", "committed", "end", "lag", "member"], rows
 
     def __repr__(self) -> str:
-        if self._log.closed:
-            return f"<Group {self.name}, of a closed log>"
-        title, header, rows = self._rows()
-        return display.text_table(f"<{title}>", header, rows)
+        return display.as_text(f"Group {self.name}", self._rows)
 
     def _repr_html_(self) -> str:
-        return display.html_table(*self._rows())
+        return display.as_html(f"Group {self.name}", self._rows)

@@ -132,10 +132,7 @@ class Log:
         return title, ["topic", "partitions", "records", "size", "time (UTC)"], rows
 
     def __repr__(self) -> str:
-        if self.closed:
-            return f"<Log {self.address}, closed>"
-        title, header, rows = self._rows()
-        return display.text_table(f"<{title}>", header, rows)
+        return display.as_text(f"Log {self.address}", self._rows)
 
     def _repr_html_(self) -> str:
-        return display.html_table(*self._rows())
+        return display.as_html(f"Log {self.address}", self._rows)

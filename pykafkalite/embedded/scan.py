@@ -179,10 +179,7 @@ class Scan:
         return title, ["partition", "start", "end", "offsets", "time (UTC)"], rows
 
     def __repr__(self) -> str:
-        if self._log.closed:
-            return f"<Scan of {self.topic}, of a closed log>"
-        title, header, rows = self._rows()
-        return display.text_table(f"<{title}>", header, rows)
+        return display.as_text(f"Scan of {self.topic}", self._rows)
 
     def _repr_html_(self) -> str:
-        return display.html_table(*self._rows())
+        return display.as_html(f"Scan of {self.topic}", self._rows)

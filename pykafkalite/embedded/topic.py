@@ -286,13 +286,10 @@ class Topic:
         return title, ["partition", "start", "end", "size", "time (UTC)"], rows
 
     def __repr__(self) -> str:
-        if self._log.closed:
-            return f"<Topic {self.name}, of a closed log>"
-        title, header, rows = self._rows()
-        return display.text_table(f"<{title}>", header, rows)
+        return display.as_text(f"Topic {self.name}", self._rows)
 
     def _repr_html_(self) -> str:
-        return display.html_table(*self._rows())
+        return display.as_html(f"Topic {self.name}", self._rows)
 
 
 def _now() -> int:

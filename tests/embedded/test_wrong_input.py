@@ -43,6 +43,19 @@ def test_a_scan_over_damage_gives_what_is_before_it_and_says_where_to_go_on(dama
     assert [m.offset for m in damaged.scan(caught.value.next_offset).messages()] == list(range(20, 30))
 
 
+def test_damage_does_not_keep_a_topic_from_being_shown(damaged):
+    assert "30 records" in repr(damaged)
+
+
+def test_what_is_gone_is_shown_as_gone(log, topic):
+    scan, group = topic.scan(), log.consumer("events", group="g")
+    log.delete_topic("events")
+    for thing in (topic, scan):
+        assert "no topic 'events'" in repr(thing)
+        assert "no topic &#x27;events&#x27;" in thing._repr_html_()
+    assert "events" in repr(group)
+
+
 def test_a_consumer_over_damage_can_seek_behind_it(damaged):
     with damaged._log.consumer("damaged", group="g") as consumer:
         batches = consumer.batches(0)
