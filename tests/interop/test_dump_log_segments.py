@@ -66,6 +66,13 @@ def test_topics_that_are_still_open_for_writing_pass(oracle, tmp_path):
             oracle.dump("--deep-iteration", "--files", path)
 
 
+@pytest.mark.parametrize("durability", ["os", "fsync"])
+def test_preallocated_segments_pass(durability, oracle, tmp_path):
+    with pk.open(tmp_path / "data", durability=durability) as log:
+        fill(log, "reserved", *[50] * 20, **SMALL, preallocate=True)
+    assert offsets(oracle.check(tmp_path / "data" / "reserved-0")) == list(range(1000))
+
+
 def test_a_directory_written_in_several_sessions_passes(oracle, tmp_path):
     for session in range(5):
         with pk.open(tmp_path / "data") as log:
