@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pykafkalite.embedded.arguments import OfThisProcess
 from pykafkalite.embedded.cursor import check_columns, check_values, finisher, schema_of
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from pykafkalite.embedded.consumer import Consumer, Fetched
 
 
-class Batches:
+class Batches(OfThisProcess):
     """What `Consumer.batches` gives.  Reads when it is asked for the next one, never ahead."""
 
     def __init__(

@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import time
 import weakref
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 
 from pykafkalite import api
 from pykafkalite._core import ColumnReader
 from pykafkalite.api import TopicPartition, implements
 from pykafkalite.embedded import bounds
+from pykafkalite.embedded.arguments import OfThisProcess, seconds, topic_partition, whole
 from pykafkalite.embedded.batches import Batches
-from pykafkalite.embedded.cursor import COLUMNS, Cursor
+from pykafkalite.embedded.cursor import COLUMNS, FOREVER, Cursor
 from pykafkalite.errors import Closed, OffsetOutOfRange, ReadOnly, UnknownTopic
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
     from types import TracebackType
     from uuid import UUID
 
@@ -42,7 +44,7 @@ _LOOK = 1.0  # seconds; how often a waiting consumer looks whether topics or its
 
 
 @implements(api.Consumer)
-class Consumer:
+class Consumer(OfThisProcess):
     """Made by `Log.consumer`.  Belongs to one thread.
 
     Which partitions it reads is looked up whenever it goes on reading.  Those that it keeps go on
@@ -58,6 +60,10 @@ class Consumer:
         self.group = group
         self._log = log
         self._start = bounds.parse(start)
+        if isinstance(self._start, int) and self._start < 0:
+            raise OffsetOutOfRange(
+                f'start={start}: an offset is a number from 0, or give "earliest" or "latest"'
+            )
         self._positions: dict[TopicPartition, int] = {}
         self._stored: dict[TopicPartition, int] = {}
         self._generation = -1
@@ -78,11 +84,11 @@ class Consumer:
     def batches(
         self, timeout: float | None = None, *, columns: Sequence[str] | None = None, values: Values = "view"
     ) -> Batches:
-        return Batches(self, columns, values, timeout)
+        return Batches(self, columns, values, seconds("timeout", timeout))
 
     def messages(self, timeout: float | None = None) -> Iterator[Message]:
         """Record by record; otherwise as `batches`."""
-        for fetched in self._fetch(COLUMNS, ColumnReader.messages, timeout):
+        for fetched in self._fetch(COLUMNS, ColumnReader.messages, seconds("timeout", timeout)):
             yield from self._open(fetched)
             self._settle(fetched)
 
@@ -258,7 +264,9 @@ class Consumer:
                 if self._stored.get(place) != position
             }
         else:
-            changed = {TopicPartition(*place): _offset(offset) for place, offset in offsets.items()}
+            if not isinstance(offsets, Mapping):
+                raise TypeError(f"commit takes {{TopicPartition: offset}}, not {offsets!r:.40}")
+            changed = {topic_partition(given): _offset(offset) for given, offset in offsets.items()}
             for place in changed:
                 store.partition(*place)
         self._membership.commit(
@@ -287,7 +295,7 @@ class Consumer:
 
     def _assigned(self, topic: str, partition: int) -> TopicPartition:
         self._take_up()
-        place = TopicPartition(topic, partition)
+        place = topic_partition((topic, partition))
         if place not in self._positions:
             self._log.store.partition(topic, partition)
             raise UnknownTopic(
@@ -322,9 +330,10 @@ def _place(cursor: Cursor) -> TopicPartition:
 
 
 def _offset(offset: int) -> int:
-    if not isinstance(offset, int) or offset < 0:
-        raise OffsetOutOfRange(f"{offset!r} cannot be committed: an offset is a number from 0")
-    return offset
+    number = whole("an offset to commit", offset)
+    if not 0 <= number < FOREVER:
+        raise OffsetOutOfRange(f"{number} cannot be committed: an offset is a number from 0")
+    return number
 
 
 def _deadline(timeout: float | None) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pykafkalite._core import ColumnReader, record_batch_schema
+from pykafkalite.embedded.arguments import several
 from pykafkalite.errors import CorruptBatch, InvalidColumns, OffsetOutOfRange, UnknownTopic
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def check_columns(columns: Iterable[str] | None) -> tuple[str, ...]:
         return COLUMNS
     if isinstance(columns, str):
         columns = (columns,)
-    names = tuple(columns)
+    names = several("columns", columns, '["offset", "value"]')
     if unknown := [name for name in names if name not in COLUMNS]:
         raise InvalidColumns(f"there is no column {unknown[0]!r} in a log; there are {', '.join(COLUMNS)}")
     if len(set(names)) < len(names) or not names:

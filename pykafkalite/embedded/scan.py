@@ -11,6 +11,7 @@ from pykafkalite import api
 from pykafkalite._core import ColumnReader
 from pykafkalite.api import implements
 from pykafkalite.embedded import display
+from pykafkalite.embedded.arguments import OfThisProcess
 from pykafkalite.embedded.cursor import (
     COLUMNS,
     FOREVER,
@@ -43,7 +44,7 @@ def _itself(item: T) -> T:
 
 
 @implements(api.Scan)
-class Scan:
+class Scan(OfThisProcess):
     """Made by `Topic.scan`.  Reading it commits nothing, and it can be read any number of times.
 
     A RecordBatch keeps alive what it borrows: it may outlive the log, the segment's

@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from pykafkalite._core import RecordAccumulator
+from pykafkalite.embedded.arguments import OfThisProcess
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -31,7 +32,7 @@ class FailedRecords(NamedTuple):
         )
 
 
-class Writer(RecordAccumulator):
+class Writer(OfThisProcess, RecordAccumulator):
     """Made by `Topic.writer`.  Belongs to one thread.
 
     `append` may return before the record is stored.  What then fails is kept in `failed`, and
