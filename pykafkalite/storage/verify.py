@@ -161,7 +161,7 @@ def _verify_batches(path: Path, report: Report) -> Iterator[Whole | Damage]:
 def _problem_of_records(found: Whole) -> str | None:
     """What is wrong inside a batch whose CRC is right: a writer's mistake, not a disk's."""
     try:
-        latest, _ = found.check()
+        latest = found.check()
     except CorruptBatch as error:
         return str(error)
     batch = found.batch

@@ -43,10 +43,9 @@ class Whole(NamedTuple):
         """(offset, timestamp, key, value, headers) of each.  Raises CorruptBatch."""
         return records_of(self.data, self.batch, self._payload())
 
-    def check(self) -> tuple[int, int]:
-        """(max timestamp, offset of its record) of the records.  Raises CorruptBatch."""
-        _, latest, offset, _ = check_records(self.data, self.batch, self._payload(), dense=False)
-        return latest, offset
+    def check(self) -> int:
+        """The latest timestamp of the records, each looked at.  Raises CorruptBatch."""
+        return check_records(self.data, self.batch, self._payload(), dense=False)[1]
 
     def _payload(self) -> bytes | None:
         if not self.batch.attributes & ATTR_CODEC:
@@ -69,17 +68,18 @@ def walk(path: Path) -> Iterator[Whole | Damage]:
         position, size = 0, _size(file)
         while position < size:
             found = _batch_at(file, position, size)
-            if isinstance(found, str):
-                time.sleep(WRITING)
-                if _size(file) > size:  # someone is appending: look again
-                    size = _size(file)
-                    continue
-                end = _next_batch(file, position, size)
-                yield Damage(position, end, found, is_tail=end == size)
-                position = end
-            else:
+            if not isinstance(found, str):
                 yield found
                 position += found.batch.size
+                continue
+            end = _next_batch(file, position, size)
+            if end == size:
+                time.sleep(WRITING)
+                if _size(file) > size:  # not a torn tail: somebody is writing it, look again
+                    size = _size(file)
+                    continue
+            yield Damage(position, end, found, is_tail=end == size)
+            position = end
 
 
 def _size(file: BinaryIO) -> int:

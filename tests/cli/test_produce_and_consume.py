@@ -220,6 +220,18 @@ def test_a_place_that_cannot_be_is_refused_with_what_can(cli, filled, options, c
     assert (result.code, result.error["exit"], result.out) == (code, code, "")
 
 
+def test_a_damaged_batch_is_named_and_the_offset_given_goes_on_behind_it(cli, topic, tmp_path):
+    with pk.open(tmp_path / "log") as log:
+        for value in (b"one", b"two", b"three"):
+            log.topic(topic).append(value, partition=0)
+    segment = tmp_path / "log" / f"{topic}-0" / f"{0:020d}.log"
+    segment.write_bytes(segment.read_bytes().replace(b"two", b"2wo"))
+    result = cli("consume", topic, "-o", "jsonl", "--json")
+    assert (result.code, result.error["type"], result.error["path"]) == (1, "CorruptBatch", str(segment))
+    assert [row["value"] for row in result.rows] == ["one"]
+    assert values(cli, topic, "--start", f"0={result.error['next_offset']}") == ["three"]
+
+
 def test_a_column_that_is_not_there_is_named_with_those_that_are(cli, topic, tmp_path):
     (tmp_path / "rows.csv").write_text("origin,late\nJFK,4\n")
     result = cli("produce", topic, tmp_path / "rows.csv", "--key", "dest")
