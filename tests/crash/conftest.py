@@ -1,7 +1,7 @@
-from collections.abc import Iterator
-from pathlib import Path
 import shutil
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from nursery import Nursery
@@ -21,7 +21,8 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = Path(__file__).with_name("shim.c")
     warnings = ["-Wall", "-Wextra", "-Werror"]
     subprocess.run(
-        [compiler, "-std=gnu11", "-O1", *warnings, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True
+        [compiler, "-std=gnu11", "-O1", *warnings, "-shared", "-fPIC", "-o", library, source, "-ldl"],
+        check=True,
     )
     return library
 

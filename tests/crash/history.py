@@ -104,11 +104,12 @@ class History:
             if name in topics and name in deleted and deleted[name].done:
                 found.append(f"topic {name} is there again")
         for deed in self.of("grow"):
-            if deed.done and topics[deed.what[0]].partitions != deed.what[1]:
-                found.append(f"{deed.what[0]} has not the partitions that were added")
+            name, count = deed.what
+            if deed.done and name in topics and topics[name].partitions != count:
+                found += [f"{name} has not the partitions that were added"]
         for deed in self.of("alter"):
             name, config, value = deed.what
-            if deed.done and str(topics[name].config.overrides.get(config)) != value:
+            if deed.done and name in topics and str(topics[name].config.overrides.get(config)) != value:
                 found.append(f"{name} has not the {config} that it was given")
         return found
 

@@ -15,7 +15,7 @@ from history import History
 from victim import value_of
 
 from pykafkalite import _core
-from pykafkalite.errors import NotAStore, StorageError
+from pykafkalite.errors import Error, NotAStore, StorageError
 from pykafkalite.storage.naming import OFFSETS_TOPIC
 from pykafkalite.storage.store import Store
 from pykafkalite.storage.verify import verify
@@ -47,16 +47,25 @@ class Nursery:
     ) -> History:
         """Do a job until its end, or the process's; `hearing` is called after each line that is heard."""
         history = history or History()
-        history.exit = None
+        history.exit, history.pid = None, 0
         job |= {"path": str(path), "workload": workload, "serial": history.next_serial}
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(job) + "\n")
-        for line in self._process.stdout:
-            history.hear(line)
-            if history.exit is not None:
-                return history
-            hearing(history)
+        pid = 0
+        try:
+            for line in self._process.stdout:
+                history.hear(line)
+                pid = pid or history.pid
+                if history.exit is not None:
+                    return history
+                hearing(history)
+        except BaseException:  # the listener's: the next job must not hear the rest of this one
+            if pid:
+                os.kill(pid, signal.SIGKILL)
+                while '"exit"' not in self._process.stdout.readline():
+                    pass
+            raise
         raise RuntimeError("the nursery itself has died")
 
     def close(self) -> None:
@@ -82,7 +91,14 @@ def kill_after(lines: int) -> Callable[[History], None]:
 def judge(path: Path, history: History, durability: str = "os") -> list[str]:
     """What is wrong with what was left: for readers now, after recovery, after more appends and a clean stop."""
     found = [f"the process raised {history.crashed}"] if history.crashed else []
-    found += [f"readers before recovery: {problem}" for problem in _seen_by_readers(path, history)]
+    try:
+        return found + _judge(path, history, durability)
+    except Error as error:
+        return [*found, f"{type(error).__name__}: {error}"]
+
+
+def _judge(path: Path, history: History, durability: str) -> list[str]:
+    found = [f"readers before recovery: {problem}" for problem in _seen_by_readers(path, history)]
     with Store.open(path, durability=durability) as store:
         found += history.problems(store)
         _append_everywhere(store, history)
@@ -110,7 +126,5 @@ def _append_everywhere(store: Store, history: History) -> None:
             batch = _core.build_batch([(None, value_of(serial), None, -1)])
             base = store.partition(name, index).append(batch).base_offset
             number = 1_000_000 + serial
-            history.hear(
-                json.dumps({"try": number, "verb": "append", "what": [name, index, [serial]]})
-            )
+            history.hear(json.dumps({"try": number, "verb": "append", "what": [name, index, [serial]]}))
             history.hear(json.dumps({"done": number, "result": base}))

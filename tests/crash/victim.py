@@ -243,7 +243,8 @@ def busy(victim: Victim) -> None:
 def steady(victim: Victim) -> None:
     """One thread that appends to one partition until somebody ends it, as fast as it is acknowledged."""
     victim.open()
-    victim.create("events", **victim.job.get("config", {}))
+    if "events" not in victim.store.topics():
+        victim.create("events", **victim.job.get("config", {}))
     while True:
         victim.append("events", 0, 1 + victim.random.randint(0, 9))
         if pause := victim.job.get("pause"):
