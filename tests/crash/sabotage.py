@@ -9,7 +9,7 @@ from typing import Any
 
 from pykafkalite import _core
 from pykafkalite.errors import StorageError
-from pykafkalite.storage import bootstrap, checkpoints, commits, writing
+from pykafkalite.storage import bootstrap, checkpoints, commits, opening, writing
 from pykafkalite.storage.group_commit import SyncTarget
 from pykafkalite.storage.naming import segment_file
 from pykafkalite.storage.partition import Appended, WritablePartition
@@ -122,8 +122,8 @@ def believes_every_byte() -> None:
         size = (directory / segment_file(bases[-1])).stat().st_size if bases else 0
         return Recovered(published._replace(position=size), [], [])
 
-    writing.recover_partition = recover_partition  # type: ignore[attr-defined]
-    writing._agrees = lambda *about: True  # type: ignore[attr-defined]
+    opening.recover_partition = recover_partition  # type: ignore[attr-defined]
+    opening._agrees = lambda *about: True  # type: ignore[attr-defined]
 
 
 BUGS: dict[str, Callable[[], None]] = {

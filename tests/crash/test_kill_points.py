@@ -134,8 +134,8 @@ def test_a_recovery_that_believes_every_byte_is_caught(
     fault = {"kinds": "write", "path": FIRST_LOG, "nth": 3, "action": "kill in the middle of"}
     history = nursery.run(path, "appends", fault=fault)
     with monkeypatch.context() as patched:
-        patched.setattr("pykafkalite.storage.writing.recover_partition", None)
-        patched.setattr("pykafkalite.storage.writing._agrees", None)
+        patched.setattr("pykafkalite.storage.opening.recover_partition", None)
+        patched.setattr("pykafkalite.storage.opening._agrees", None)
         sabotage.believes_every_byte()
         assert judge(path, history) != []
 

@@ -160,7 +160,7 @@ class Victim:
         self.do("pass time", action=lambda: self.store.scheduler.run_due() and None)
 
 
-SMALL = {"internal_segment_bytes": 400, "index_interval_bytes": 100, "file_delete_delay_ms": 1000}
+SMALL = {"internal_segment_bytes": 500, "index_interval_bytes": 100, "file_delete_delay_ms": 1000}
 
 
 def tour(victim: Victim) -> None:
@@ -246,7 +246,7 @@ def steady(victim: Victim) -> None:
     if "events" not in victim.store.topics():
         victim.create("events", **victim.job.get("config", {}))
     while True:
-        victim.append("events", 0, 1 + victim.random.randint(0, 9))
+        victim.append("events", 0, 1 + victim.random.randint(0, 4))
         if pause := victim.job.get("pause"):
             threading.Event().wait(pause)
 
