@@ -32,7 +32,8 @@ public final class Oracle {
         BufferedReader requests = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         try (Clients clients = new Clients()) {
             for (String line = requests.readLine(); line != null; line = requests.readLine()) {
-                replies.println(JSON.writeValueAsString(reply(clients, JSON.readTree(line))));
+                replies.write(JSON.writeValueAsBytes(reply(clients, JSON.readTree(line))));
+                replies.write('\n');
                 replies.flush();
             }
         }
