@@ -478,6 +478,10 @@ class Writer(Protocol):
         """Takes one record.  Raises MessageTooLarge, InvalidRecord, TypeError: then it was not taken."""
         ...
 
+    def poll(self) -> None:
+        """Sends what has waited `linger_ms`; `append` looks by itself."""
+        ...
+
     def flush(self) -> None:
         """Sends what is buffered; returns once acknowledged.  Raises what failed since the last flush."""
         ...

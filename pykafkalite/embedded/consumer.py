@@ -113,18 +113,19 @@ class Consumer(OfThisProcess):
     def _fetch_or_pause(
         self, columns: Sequence[str], take: Callable[[ColumnReader], T], timeout: float | None, pause: float
     ) -> Iterator[Fetched[T] | None]:
-        """Batches of the partitions in turn, until `timeout` seconds pass without any; None at a `pause`.
+        """Batches of the partitions in turn, until `timeout` seconds pass without any; None after each sleep.
 
         Whoever gets a batch moves the partition's position on: it counts as yielded from then on.
         """
         cursors: list[Cursor] = []
         assigned: Mapping[TopicPartition, int] = {}
-        turn, deadline = 0, _deadline(timeout)
-        self._take_up(refresh=True)
+        turn, look, deadline = 0, 0.0, _deadline(timeout)
         while True:
-            store = self._log.store
+            store, now = self._log.store, time.monotonic()
             seen = store.sequence
-            self._take_up()
+            self._take_up(refresh=now >= look)
+            if now >= look:
+                look = now + _LOOK
             if self._positions is not assigned:
                 assigned = self._positions
                 cursors = [Cursor(store.partition(*place), 0, columns=columns) for place in assigned]
@@ -137,9 +138,8 @@ class Consumer(OfThisProcess):
             left = pause if deadline is None else min(pause, deadline - time.monotonic())
             if left <= 0:
                 return
-            if store.wait(seen, left) == seen:
-                self._take_up(refresh=True)
-                yield None
+            store.wait(seen, left)
+            yield None
 
     def _yielded(self, fetched: Fetched[Any]) -> bool:
         """Counts it as yielded; False when it is stale: the position was moved, or the partition lost, meanwhile."""

@@ -127,7 +127,7 @@ class Scan(OfThisProcess):
     def _follow(
         self, columns: Sequence[str], take: Callable[[ColumnReader], T], pause: float
     ) -> Iterator[T | None]:
-        """The same for partitions without an end, which take turns; None after each `pause` without news."""
+        """The same for partitions without an end, which take turns; None after each sleep."""
         cursors, turn = list(self._cursors(columns)), 0
         store = self._log.store
         while cursors := [cursor for cursor in cursors if cursor.position < cursor.until]:
@@ -136,8 +136,8 @@ class Scan(OfThisProcess):
             if found is None:
                 if any(cursor.is_stale(store) for cursor in cursors):
                     raise UnknownTopic(f"the topic {self.topic!r} was deleted while it was followed")
-                if store.wait(seen, pause) == seen:
-                    yield None
+                store.wait(seen, pause)
+                yield None
                 continue
             turn = found[0] + 1
             cursors[found[0]].position = found[1]

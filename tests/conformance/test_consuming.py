@@ -1,5 +1,6 @@
 """Consumers and groups: shares, commits, resuming."""
 
+import threading
 import time
 from datetime import UTC, datetime
 from itertools import islice
@@ -153,6 +154,29 @@ def test_a_topic_that_grows_is_read_whole(log, topic):
         topic.add_partitions(2)
         topic.append(b"new", partition=1)
         assert read(consumer, timeout=1.5) == [("events", 1, 0)]
+
+
+def test_a_topic_that_grows_is_noticed_while_others_are_busy(log, topic):
+    noise = log.create_topic("noise")
+    stop = threading.Event()
+
+    def make_noise():
+        while not stop.wait(0.01):
+            noise.append(b"x")
+
+    thread = threading.Thread(target=make_noise)
+    thread.start()
+    try:
+        with log.consumer(["events"]) as consumer:
+            messages = consumer.messages(timeout=5)
+            topic.append(b"first")
+            assert next(messages).partition == 0
+            topic.add_partitions(2)
+            topic.append(b"new", partition=1)
+            assert next(messages).partition == 1
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_partitions_take_turns(log):

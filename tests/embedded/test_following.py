@@ -131,9 +131,10 @@ def test_ctrl_c_ends_work_at_once_and_leaves_whole_batches(path, log, work):
         "import pyarrow\n"
         "data = pyarrow.record_batch({'value': pyarrow.array([b'v' * 20] * 3_000_000)})\n"
         "log = pk.open(path); topic = log.topic('work')\n"
-        "print('ready', flush=True)\n"
-        "try:\n"
+        "def go():\n"
         f"    while True: {work}\n"
+        "print('ready', flush=True)\n"
+        "try: go()\n"
         "except KeyboardInterrupt: print(time.monotonic(), flush=True)\n"
         "log.close()\n",
     )
