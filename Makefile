@@ -32,7 +32,7 @@ build: $(VENV)/.package
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "no Python >= 3.11 found: install one, or say make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -c '$(MODERN)' || { echo "$(PYTHON) is older than 3.11: say make PYTHON=/path/to/python3"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 # pip 25.1 brought --group.
 $(VENV)/.build-tools: pyproject.toml | $(VENV)/bin/python
@@ -42,6 +42,7 @@ $(VENV)/.build-tools: pyproject.toml | $(VENV)/bin/python
 
 # Editable, and built in place: Python files need no rebuild, and only what changed of the C is compiled.
 $(VENV)/.package: $(VENV)/.build-tools $(SOURCES)
+	@command -v $(CC) >/dev/null || { echo "no C compiler found ($(CC)): install one, or say make CC=/path/to/cc"; exit 1; }
 	$(PIP) --no-build-isolation --editable .
 	@touch $@
 
@@ -93,10 +94,11 @@ bench: $(VENV)/.test
 wheel: $(VENV)/.wheel
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist
-	$(BIN)/python -m auditwheel repair --wheel-dir dist dist/*-linux_*.whl
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m auditwheel repair --wheel-dir dist dist/*-linux_*.whl
 	rm dist/*-linux_*.whl
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info pykafkalite/_version.py
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	find pykafkalite -name '*.so' -delete
 	-$(MAKE) --no-print-directory -C native clean

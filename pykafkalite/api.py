@@ -166,7 +166,7 @@ class Log(Protocol):
         ...
 
     def delete_topic(self, name: str) -> None:
-        """With all its records; commits of groups stay.  Raises UnknownTopic, ReadOnly."""
+        """With all its records and what groups have committed in it.  Raises UnknownTopic, ReadOnly."""
         ...
 
     def consumer(
@@ -476,6 +476,10 @@ class Writer(Protocol):
         partition: int | None = None,
     ) -> None:
         """Takes one record.  Raises MessageTooLarge, InvalidRecord, TypeError: then it was not taken."""
+        ...
+
+    def poll(self) -> None:
+        """Sends what has waited `linger_ms`; `append` looks by itself."""
         ...
 
     def flush(self) -> None:

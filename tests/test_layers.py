@@ -14,11 +14,14 @@ PACKAGE = ROOT / "pykafkalite"
 
 
 def imports(path: Path) -> Iterator[str]:
+    """The modules that a file imports, by their full names."""
+    package = ["pykafkalite", *path.relative_to(PACKAGE).parent.parts]
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) + 1 - node.level] if node.level else []
+            yield ".".join([*start, *([node.module] if node.module else [])])
 
 
 def importers(*names: str) -> list[str]:

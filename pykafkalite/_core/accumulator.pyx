@@ -16,6 +16,7 @@ from pykafkalite._core.columns cimport (
     pkl_builder_seal,
     pkl_partition_for_key,
 )
+from pykafkalite._core.given cimport bytes_given, headers_given, milliseconds_given
 from pykafkalite._core.memory cimport Block, give, take
 from pykafkalite._core.native cimport (
     PKL_BATCH_HEADER,
@@ -130,15 +131,15 @@ cdef class RecordAccumulator:
         return now_ns() // 1000000 if self.clock is None else <int64_t>self.clock()
 
     cdef int64_t timestamp_of(self, timestamp, int64_t now) except? -1:
-        cdef int64_t ms = now if timestamp is None else timestamp
+        cdef int64_t ms = now if timestamp is None else milliseconds_given(timestamp)
         if ms < 0:
             raise InvalidRecord(f"the timestamp {ms} ms is negative")
         return ms
 
     cdef int append_any(self, value, key, headers, int64_t timestamp, partition) except -1:
         """The record in all its forms, into a batch with room for it."""
-        cdef Borrowed held_value = None if value is None else Borrowed(value)
-        cdef Borrowed held_key = None if key is None else Borrowed(key)
+        cdef Borrowed held_value = bytes_given(value, "value")
+        cdef Borrowed held_key = bytes_given(key, "key")
         cdef Bytes v = bytes_of(held_value)
         cdef Bytes k = bytes_of(held_key)
         cdef int32_t count = 0
@@ -162,6 +163,8 @@ cdef class RecordAccumulator:
 
     cdef int32_t target(self, partition, Bytes key) except -1:
         if partition is not None:
+            if type(partition) is not int and (isinstance(partition, bool) or not hasattr(partition, "__index__")):
+                raise TypeError(f"partition is a number from 0, not {partition!r:.40}")
             if not 0 <= partition < self.partitions:
                 raise InvalidRecord(f"partition {partition} is outside 0..{self.partitions - 1}")
             return partition
@@ -231,11 +234,9 @@ cdef Block encode_headers(headers, int32_t *count):
     cdef Borrowed name
     cdef Borrowed value
     cdef size_t size = 0
-    for key, content in headers:
-        if not isinstance(key, str):
-            raise TypeError(f"a header key has to be str, not {type(key).__name__}")
+    for key, content in headers_given(headers):
         name = Borrowed(key.encode())
-        value = None if content is None else Borrowed(content)
+        value = bytes_given(content, "the value of a header")
         held.append((name, value))
         size += pkl_varlong_size(name.size) + name.size
         size += 1 if value is None else pkl_varlong_size(value.size) + value.size

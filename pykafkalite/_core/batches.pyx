@@ -10,6 +10,7 @@ from libc.string cimport memcpy
 
 from pykafkalite._core cimport native
 from pykafkalite._core.borrowed cimport Borrowed
+from pykafkalite._core.given cimport bytes_given, headers_given, milliseconds_given
 from pykafkalite._core.native cimport (
     PKL_ATTR_CODEC,
     PKL_ATTR_CONTROL,
@@ -298,10 +299,6 @@ cdef int32_t size_of(Borrowed b) except -2:
     return <int32_t>b.size
 
 
-cdef Borrowed optional(source):
-    return None if source is None else Borrowed(source)
-
-
 cdef bytes encode_headers(tuple headers):
     """The headers of one record as they lie in it, without their count."""
     cdef pkl_header h
@@ -310,9 +307,7 @@ cdef bytes encode_headers(tuple headers):
     cdef bytes encoded
     parts = []
     for name, content in headers:
-        if not isinstance(name, str):
-            raise TypeError(f"a header's key is a str, not {type(name).__name__}")
-        key, value = Borrowed(name.encode()), optional(content)
+        key, value = Borrowed(name.encode()), bytes_given(content, "the value of a header")
         h.key, h.key_size = key.data, size_of(key)
         h.value, h.value_size = NULL if value is None else value.data, size_of(value)
         encoded = PyBytes_FromStringAndSize(NULL, native.pkl_header_size(h.key_size, h.value_size))
@@ -357,13 +352,15 @@ def build_batch(records, *, int16_t attributes=0, int64_t producer_id=-1, int16_
         raise ValueError(f"attributes {attributes:#x}: only the transactional and control bits can be given")
     if not rows:
         raise ValueError("a batch needs at least one record")
-    for i, (key, value, headers, timestamp) in enumerate(rows):
+    for i, (key, value, headers, at) in enumerate(rows):
+        timestamp = milliseconds_given(at)
         # -1 is Kafka's "no timestamp"; the upper bound keeps every difference inside 64 bits.
         if not -1 <= timestamp < INT64_MAX:
             raise InvalidRecord(f"record {i} has the timestamp {timestamp}; it is milliseconds since 1970, or -1")
         if i == 0:
             h.base_timestamp = h.max_timestamp = timestamp
-        append_record(batch, i, optional(key), optional(value), tuple(headers or ()), timestamp - h.base_timestamp)
+        append_record(batch, i, bytes_given(key, "key"), bytes_given(value, "value"), headers_given(headers),
+                      timestamp - h.base_timestamp)
         h.max_timestamp = max(h.max_timestamp, timestamp)
     h.size = len(batch)
     h.base_offset, h.last_offset, h.leader_epoch = 0, len(rows) - 1, 0

@@ -28,6 +28,7 @@ from pykafkalite.cli.topic import topic
 from pykafkalite.cli.verify import verify
 
 DONE, FAILED, USAGE, NOT_THERE, IN_THE_WAY, INTERRUPTED = 0, 1, 2, 3, 4, 130
+PLACE = ("path", "position", "next_offset")  # of a CorruptBatch
 BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
 
 # The first line that fits counts.
@@ -72,26 +73,27 @@ def run(arguments: list[str]) -> int:
     except click.Abort:
         return INTERRUPTED
     except click.UsageError as error:
-        return _report(error.format_message(), "UsageError", -1, USAGE, as_json, error.ctx)
+        return _report(error, error.format_message(), USAGE, as_json)
     except click.ClickException as error:
-        return _report(error.format_message(), type(error).__name__, -1, FAILED, as_json)
+        return _report(error, error.format_message(), FAILED, as_json)
     except (errors.Error, OSError) as error:
-        code = next(code for code, kinds in EXIT_CODES if isinstance(error, kinds))
-        return _report(str(error), type(error).__name__, getattr(error, "code", -1), code, as_json)
+        exit_code = next(code for code, kinds in EXIT_CODES if isinstance(error, kinds))
+        return _report(error, str(error), exit_code, as_json)
 
 
 def _exit_code(result: object) -> int:
     return int(result) if isinstance(result, int) else DONE
 
 
-def _report(
-    message: str, kind: str, code: int, exit_code: int, as_json: bool, context: click.Context | None = None
-) -> int:
+def _report(error: Exception, message: str, exit_code: int, as_json: bool) -> int:
     if as_json:
-        error = {"type": kind, "code": code, "message": message, "exit": exit_code}
-        click.echo(json.dumps({"error": error}), err=True)
-    else:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
-        if context is not None:
-            click.echo(f"`{context.command_path} --help` shows what it takes.", err=True)
+        kind = click.UsageError if isinstance(error, click.UsageError) else type(error)
+        fields = PLACE if isinstance(error, errors.CorruptBatch) else ()
+        where = {name: getattr(error, name) for name in fields}
+        told = {"type": kind.__name__, "code": getattr(error, "code", -1), "message": message}
+        click.echo(json.dumps({"error": {**told, **where, "exit": exit_code}}), err=True)
+        return exit_code
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(f"`{error.ctx.command_path} --help` shows what it takes.", err=True)
     return exit_code

@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from pykafkalite.api import Bound, Moment
+    from pykafkalite.api import Bound
 
 BY_PARTITION = re.compile(r"\d+=[^,=]+(,\d+=[^,=]+)*")
-
-
-def moment(word: str) -> Moment:
-    return int(word) if word.isdecimal() else word
 
 
 class Place(click.ParamType[Any]):
@@ -26,10 +22,15 @@ class Place(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Bound:
         if not isinstance(value, str):
             return value  # type: ignore[no-any-return]
-        if BY_PARTITION.fullmatch(value):
+        from pykafkalite.embedded.bounds import parse
+
+        try:
+            if not BY_PARTITION.fullmatch(value):
+                return parse(value)
             pairs = (pair.split("=") for pair in value.split(","))
-            return {int(partition): moment(place) for partition, place in pairs}
-        return moment(value)
+            return {int(partition): parse(place) for partition, place in pairs}
+        except ValueError as problem:
+            self.fail(str(problem), param, context)
 
 
 class Setting(click.ParamType[Any]):

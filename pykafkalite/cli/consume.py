@@ -63,12 +63,12 @@ def consume(
     kind = kind or _kind(session, target)
     if kind == "parquet" and (follow or (target is None and sys.stdout.isatty())):
         raise click.UsageError("parquet is whole only at the end: give --to FILE, and no --follow")
-    if group and (end is not None or partitions or limit is not None or isinstance(start, dict)):
+    if group is not None and (end is not None or partitions or limit is not None or isinstance(start, dict)):
         raise click.UsageError(
             "a group reads all that is new to it: no --end, --partition, --limit, or --start by partition"
         )
     with _target(target) as file, OUTPUTS[kind](file) as out:
-        if group:
+        if group is not None:
             _as_group(session, topic, group, start, follow, out)
         else:
             # A bar would be torn by lines that go to the same terminal.

@@ -10,11 +10,21 @@ from typing import Any, TypeAlias
 
 import click
 
-from pykafkalite._core import ATTR_DELETE_HORIZON
+from pykafkalite._core import ATTR_DELETE_HORIZON, Live
 from pykafkalite.errors import CorruptBatch, NewerVersion
-from pykafkalite.storage.naming import INDEX, OFFSETS_TOPIC, SNAPSHOT, TIME_INDEX, TXN_INDEX, parse_directory
+from pykafkalite.storage import metadata
+from pykafkalite.storage.naming import (
+    INDEX,
+    OFFSETS_TOPIC,
+    SNAPSHOT,
+    TIME_INDEX,
+    TXN_INDEX,
+    id_text,
+    parse_directory,
+)
+from pykafkalite.storage.publishing import LIVE_FILE, named_slots
+from pykafkalite.storage.reading import Bounds
 from pykafkalite.storage.records import decode_group, decode_metadata
-from pykafkalite.storage.verify import METADATA
 from pykafkalite.storage.verify_indexes import OFFSET_ENTRY, TIME_ENTRY, entries
 from pykafkalite.storage.walking import Damage, Record, Whole, walk
 
@@ -44,7 +54,7 @@ PRODUCER_FIELDS = (
 def items(path: Path, *, records: bool = True) -> Iterator[Item]:
     """What is in the file, kind by its name.  Raises OSError, click.ClickException for a name of no kind."""
     name = path.name.removesuffix(".deleted")
-    if name.endswith((".log", ".torn", ".checkpoint", ".swap", ".cleaned")) or name == METADATA:
+    if name.endswith((".log", ".torn", ".checkpoint", ".swap", ".cleaned")) or name == metadata.FILE:
         return batches(path, records=records)
     readers: dict[str, Callable[[Path], Iterator[Item]]] = {
         INDEX: offset_entries,
@@ -52,7 +62,9 @@ def items(path: Path, *, records: bool = True) -> Iterator[Item]:
         TXN_INDEX: aborted_transactions,
         SNAPSHOT: producers,
     }
-    if path.suffix in readers or Path(name).suffix in readers:
+    if name == LIVE_FILE:
+        return live_slots(path)
+    if Path(name).suffix in readers:
         return readers[Path(name).suffix](path)
     return text_lines(path)
 
@@ -120,7 +132,7 @@ def decoder(path: Path) -> Decoder:
     topic = directory.topic if directory else ""
     if topic == OFFSETS_TOPIC:
         return lambda record: _fields_of(lambda: decode_group(record[2], record[3]), record)
-    if topic == "__cluster_metadata" or path.name == METADATA or path.suffix == ".checkpoint":
+    if topic == "__cluster_metadata" or path.name == metadata.FILE or path.suffix == ".checkpoint":
         return lambda record: _fields_of(lambda: (None, decode_metadata(record[3])), record)
     return lambda record: (record[2], record[3])
 
@@ -180,6 +192,15 @@ def producers(path: Path) -> Iterator[Item]:
         raise click.ClickException(f"{path} is not a producer snapshot: it ends within its {count} entries")
     for entry in PRODUCER.iter_unpack(whole):
         yield {"kind": "producer", **dict(zip(PRODUCER_FIELDS, entry, strict=True))}
+
+
+def live_slots(path: Path) -> Iterator[Item]:
+    """What the writer publishes of each partition."""
+    live = Live.open(str(path))
+    yield {"kind": "live", "pid": live.pid, "sequence": live.sequence, "closed_cleanly": live.closed_cleanly}
+    for (topic_id, partition), slot in sorted(named_slots(live).items(), key=lambda item: item[1]):
+        bounds = Bounds(*live.read(slot))._asdict()
+        yield {"kind": "slot", "topic_id": id_text(topic_id), "partition": partition, **bounds}
 
 
 def text_lines(path: Path) -> Iterator[Item]:

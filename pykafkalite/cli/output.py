@@ -13,6 +13,8 @@ from uuid import UUID
 
 import click
 
+from pykafkalite.storage.naming import id_text
+
 WIDTH = 200  # of a table that goes to a file or pipe
 
 Advance: TypeAlias = Callable[[float], None]
@@ -32,7 +34,7 @@ def encode(value: object) -> object:
     if isinstance(value, bytes):
         return text(value)
     if isinstance(value, UUID):
-        return str(value)
+        return id_text(value)
     raise TypeError(f"no JSON for {type(value).__name__}")
 
 

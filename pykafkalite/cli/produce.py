@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from pykafkalite.api import Log, Topic
 
+REFUSED = (errors.InvalidRecord, errors.InvalidColumns, errors.InvalidTimestamp, errors.MessageTooLarge)
+
 
 @click.command(cls=Command)
 @click.argument("topic")
@@ -64,7 +66,7 @@ def produce(
                 with _open(name) as file:
                     before = 0
                     for part in READERS[kind or kind_of(name)](file, columns):
-                        ranges = _append(found, part, partition)
+                        ranges = _append(found, part, partition, f"{name}, after {count:,} records")
                         count += part.records.num_rows
                         ends.update({index: last for index, (_, last) in ranges.items()})
                         advance(part.position - before)
@@ -98,7 +100,7 @@ def _topic(log: Log, name: str, create: bool, partitions: int) -> Topic:
         raise errors.UnknownTopic(f"{problem}; --create makes it") from None
 
 
-def _append(topic: Topic, part: Part, partition: int | None) -> dict[int, tuple[int, int]]:
+def _append(topic: Topic, part: Part, partition: int | None, where: str) -> dict[int, tuple[int, int]]:
     import pyarrow as pa
 
     records: Any = part.records
@@ -106,7 +108,10 @@ def _append(topic: Topic, part: Part, partition: int | None) -> dict[int, tuple[
         names = [name for name in records.schema.names if name != "partition"]
         everywhere = pa.repeat(pa.scalar(partition, pa.int32()), records.num_rows)
         records = records.select(names).append_column("partition", everywhere)
-    return topic.append_batch(records)
+    try:
+        return topic.append_batch(records)
+    except REFUSED as problem:  # its rows are counted from the last part's end
+        raise type(problem)(f"{where} (which are stored): {problem}") from None
 
 
 def _open(name: str) -> AbstractContextManager[BinaryIO]:

@@ -121,7 +121,7 @@ def read_jsonl(file: BinaryIO, columns: Columns) -> Iterator[Part]:
                 raise click.ClickException(f"line {number} is not a JSON object")
             if ours is None:
                 ours = _is_ours(row, columns)
-            rows.append(_as_it_was(row) if ours else _picked(row, columns, number, line))
+            rows.append(_record(row, ours, columns, number, line))
         if rows:
             yield Part(records_of(rows), position)
 
@@ -214,8 +214,8 @@ def _parts(batch: pa.RecordBatch, columns: Columns, position: Callable[[int], in
         if ours and not _is_text(some, "headers"):
             yield Part(some, position(done))
         else:
-            rows = some.to_pylist()
-            made = [_as_it_was(row) if ours else _picked(row, columns, start + 1) for row in rows]
+            rows = enumerate(some.to_pylist(), start + 1)
+            made = [_record(row, ours, columns, number) for number, row in rows]
             yield Part(records_of(made), position(done))
 
 
@@ -232,29 +232,41 @@ def _is_ours(row: dict[str, Any], columns: Columns) -> bool:
     return not columns.are_given and "value" in row and set(row) <= set(FIELDS)
 
 
+def _record(
+    row: dict[str, Any], ours: bool, columns: Columns, number: int, line: bytes | None = None
+) -> dict[str, Any]:
+    """Raises ClickException naming the row."""
+    try:
+        return _as_it_was(row) if ours else _picked(row, columns, line)
+    except KeyError as missing:
+        raise click.ClickException(f"row {number} has no {missing}, only {', '.join(row)}") from None
+    except (TypeError, ValueError) as problem:
+        raise click.ClickException(f"row {number}: {problem}") from None
+
+
 def _as_it_was(row: dict[str, Any]) -> dict[str, Any]:
     headers = row.get("headers")
     if isinstance(headers, str):
         headers = json.loads(headers)
+    partition = row.get("partition")
     return {
         "key": to_bytes(row.get("key")),
         "value": to_bytes(row.get("value")),
         "timestamp": to_milliseconds(row.get("timestamp")),
-        "headers": headers and [{"key": h["key"], "value": to_bytes(h["value"])} for h in headers],
-        "partition": row.get("partition"),
+        "headers": headers and [{"key": str(h["key"]), "value": to_bytes(h["value"])} for h in headers],
+        "partition": None if partition is None else int(partition),
     }
 
 
-def _picked(row: dict[str, Any], columns: Columns, number: int, line: bytes | None = None) -> dict[str, Any]:
-    try:
-        value = to_bytes(row[columns.value]) if columns.value else line
-        key = to_bytes(row[columns.key]) if columns.key else None
-        timestamp = to_milliseconds(row[columns.timestamp]) if columns.timestamp else None
-    except KeyError as missing:
-        raise click.ClickException(f"row {number} has no {missing}, only {', '.join(row)}") from None
-    if columns.value is None and line is None:
+def _picked(row: dict[str, Any], columns: Columns, line: bytes | None) -> dict[str, Any]:
+    value = to_bytes(row[columns.value]) if columns.value else line
+    if value is None and columns.value is None:
         value = json.dumps(row, default=_plain, separators=(",", ":")).encode()
-    return {"key": key, "value": value, "timestamp": timestamp}
+    return {
+        "key": to_bytes(row[columns.key]) if columns.key else None,
+        "value": value,
+        "timestamp": to_milliseconds(row[columns.timestamp]) if columns.timestamp else None,
+    }
 
 
 def _plain(value: object) -> object:
@@ -268,7 +280,7 @@ def to_bytes(value: Any) -> bytes | None:
     if isinstance(value, str):
         return value.encode()
     if isinstance(value, dict) and set(value) == {"base64"}:
-        return base64.b64decode(value["base64"])
+        return base64.b64decode(value["base64"], validate=True)
     return json.dumps(value, default=_plain, separators=(",", ":")).encode()
 
 
@@ -278,6 +290,6 @@ def to_milliseconds(value: Any) -> int | None:
         return value
     when = datetime.fromisoformat(value) if isinstance(value, str) else value
     if not isinstance(when, datetime):
-        raise click.ClickException(f"{value!r} is not a timestamp: milliseconds or ISO 8601")
+        raise TypeError(f"{value!r} is not a timestamp: milliseconds or ISO 8601")
     zoned = when if when.tzinfo else when.replace(tzinfo=UTC)
     return round(zoned.timestamp() * 1000)

@@ -27,26 +27,33 @@ class Session:
 
     def read(self) -> Log:
         """The log, beside whoever writes it.  Raises NotAStore with the next step."""
-        import pykafkalite as pk
-
         self.expect_directory(self.at)
-        return pk.open(self.at, mode="r")
+        return _open(self.at, mode="r")
 
     def write(self, *, create: bool = False, durability: str = "os") -> Log:
         """The log, locked for this process; only `create` makes a directory that is not there."""
-        import pykafkalite as pk
-
         if not create:
             self.expect_directory(self.at)
-        return pk.open(self.at, durability=durability)
+        return _open(self.at, durability=durability)
 
     def expect_directory(self, path: str | Path) -> None:
         """Raises NotAStore with the next step when there is none."""
-        if not Path(path).is_dir():
+        if "://" not in str(path) and not Path(path).is_dir():
             raise errors.NotAStore(
                 f"there is no directory {path}; "
                 f"`pykafkalite topic create NAME --at {path}` begins a log there, --at names another"
             )
+
+
+def _open(address: str, **settings: str) -> Log:
+    import pykafkalite as pk
+
+    try:
+        return pk.open(address, **settings)
+    except ValueError as problem:  # no address; errors of the log itself have types of their own
+        if isinstance(problem, errors.Error):
+            raise
+        raise click.UsageError(str(problem)) from None
 
 
 def _remember(context: click.Context, option: click.Parameter, value: Any) -> None:

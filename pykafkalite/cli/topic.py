@@ -10,6 +10,7 @@ from pykafkalite import errors
 from pykafkalite.cli import output
 from pykafkalite.cli.arguments import PLACE, SETTING, confirm
 from pykafkalite.cli.session import Group, Session, pass_session
+from pykafkalite.storage.naming import id_text
 
 if TYPE_CHECKING:
     from pykafkalite.api import Bound, Topic
@@ -74,7 +75,7 @@ def describe(session: Session, name: str, all_configs: bool) -> None:
     output.show_table(
         [{**part, "size": output.size(part["size"])} for part in row["partition_details"]],
         ["partition", "start_offset", "end_offset", "records", "size"],
-        title=f"{name}  {row['id']}",
+        title=f"{name}  {id_text(row['id'])}",
     )
     configs = row["config"] if all_configs else row["overrides"]
     if configs:

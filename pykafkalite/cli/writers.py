@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from abc import abstractmethod
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
@@ -25,8 +26,9 @@ class Output(AbstractContextManager["Output"]):
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
 
+    @abstractmethod
     def write(self, batch: pa.RecordBatch) -> None:
-        raise AssertionError("each output writes in its own way")
+        """Takes one batch; a human or a program can see it at once if `streams`."""
 
     def close(self) -> None:
         self.file.flush()

@@ -42,11 +42,18 @@ class Coordinator:
     def join(self, group: str | None, topics: Iterable[str]) -> Membership:
         """A new member; without a group, the only one of a group that nobody sees.  Raises InvalidGroup."""
         topics = tuple(topics)
+        if group is not None:
+            check_group_id(group)
         with self._lock:
             joined = Group("(none)") if group is None else self._groups.get(group) or Group(group)
             if group is not None:
                 self._groups[group] = joined
-            return Membership(self, joined, joined.join(topics, self._partitions(topics)), group is not None)
+            return Membership(
+                self,
+                joined,
+                joined.join(topics, self._partitions({*topics, *joined.topics})),
+                group is not None,
+            )
 
     def names(self) -> list[str]:
         """The groups that have members or commits, sorted."""

@@ -98,6 +98,17 @@ class Offsets:
         """Deletes commits, by tombstones.  Raises ReadOnly, StorageError."""
         self._append(group, ((_key(group, place), None) for place in places))
 
+    def forget_topic(self, topic: str) -> None:
+        """Deletes all commits in a topic that is no more, as Kafka's coordinator does."""
+        with self._lock:
+            self._catch_up()
+            places = {
+                group: [place for place in commits if place[0] == topic]
+                for group, commits in self._groups.items()
+            }
+        for group, gone in places.items():
+            self.forget(group, gone)
+
     def _append(
         self, group: str, entries: Iterable[tuple[OffsetCommitKey, OffsetCommitValue | None]]
     ) -> None:

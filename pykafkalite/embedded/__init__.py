@@ -8,7 +8,8 @@ from pykafkalite.embedded.log import Log
 
 if TYPE_CHECKING:
     from pykafkalite import api
-    from pykafkalite.embedded.consumer import Batches, Consumer
+    from pykafkalite.embedded.batches import Batches
+    from pykafkalite.embedded.consumer import Consumer
     from pykafkalite.embedded.group import Group
     from pykafkalite.embedded.scan import Scan
     from pykafkalite.embedded.topic import Topic

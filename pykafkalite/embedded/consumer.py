@@ -5,28 +5,22 @@ from __future__ import annotations
 import logging
 import time
 import weakref
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 
 from pykafkalite import api
 from pykafkalite._core import ColumnReader
 from pykafkalite.api import TopicPartition, implements
 from pykafkalite.embedded import bounds
-from pykafkalite.embedded.cursor import (
-    COLUMNS,
-    Cursor,
-    check_columns,
-    check_values,
-    finisher,
-    schema_of,
-    take_turns,
-)
+from pykafkalite.embedded.arguments import OfThisProcess, seconds, topic_partition, whole
+from pykafkalite.embedded.batches import Batches
+from pykafkalite.embedded.cursor import COLUMNS, FOREVER, Cursor
 from pykafkalite.errors import Closed, OffsetOutOfRange, ReadOnly, UnknownTopic
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
     from types import TracebackType
-
-    import pyarrow as pa
+    from uuid import UUID
 
     from pykafkalite._core import Message, Messages
     from pykafkalite.api import Moment, Values
@@ -50,7 +44,7 @@ _LOOK = 1.0  # seconds; how often a waiting consumer looks whether topics or its
 
 
 @implements(api.Consumer)
-class Consumer:
+class Consumer(OfThisProcess):
     """Made by `Log.consumer`.  Belongs to one thread.
 
     Which partitions it reads is looked up whenever it goes on reading.  Those that it keeps go on
@@ -66,14 +60,19 @@ class Consumer:
         self.group = group
         self._log = log
         self._start = bounds.parse(start)
+        if isinstance(self._start, int) and self._start < 0:
+            raise OffsetOutOfRange(
+                f'start={start}: an offset is a number from 0, or give "earliest" or "latest"'
+            )
         self._positions: dict[TopicPartition, int] = {}
         self._stored: dict[TopicPartition, int] = {}
         self._generation = -1
+        self._ids: dict[str, UUID] = {}
         self._opened: Fetched[Messages] | None = None
         self._membership = log.coordinator.join(group, self.topics)
         self._leave = weakref.finalize(self, self._membership.leave)
         self._leave.atexit = False
-        self._take_up()
+        self._take_up(refresh=True)
 
     @property
     def assignment(self) -> tuple[TopicPartition, ...]:
@@ -85,11 +84,11 @@ class Consumer:
     def batches(
         self, timeout: float | None = None, *, columns: Sequence[str] | None = None, values: Values = "view"
     ) -> Batches:
-        return Batches(self, check_columns(columns), values, timeout)
+        return Batches(self, columns, values, seconds("timeout", timeout))
 
     def messages(self, timeout: float | None = None) -> Iterator[Message]:
         """Record by record; otherwise as `batches`."""
-        for fetched in self._fetch(COLUMNS, ColumnReader.messages, timeout):
+        for fetched in self._fetch(COLUMNS, ColumnReader.messages, seconds("timeout", timeout)):
             yield from self._open(fetched)
             self._settle(fetched)
 
@@ -114,18 +113,22 @@ class Consumer:
     def _fetch_or_pause(
         self, columns: Sequence[str], take: Callable[[ColumnReader], T], timeout: float | None, pause: float
     ) -> Iterator[Fetched[T] | None]:
-        """Batches of the partitions in turn, until `timeout` seconds pass without any; None at a `pause`.
+        """Batches of the partitions in turn, until `timeout` seconds pass without any; None after each sleep.
 
         Whoever gets a batch moves the partition's position on: it counts as yielded from then on.
         """
         cursors: list[Cursor] = []
-        generation, turn, deadline = -1, 0, _deadline(timeout)
+        assigned: Mapping[TopicPartition, int] = {}
+        turn, look, deadline = 0, 0.0, _deadline(timeout)
         while True:
-            store = self._log.store
+            store, now = self._log.store, time.monotonic()
             seen = store.sequence
-            if self._take_up() != generation or not cursors:
-                generation = self._generation
-                cursors = [Cursor(store.partition(*place), 0, columns=columns) for place in self._positions]
+            self._take_up(refresh=now >= look)
+            if now >= look:
+                look = now + _LOOK
+            if self._positions is not assigned:
+                assigned = self._positions
+                cursors = [Cursor(store.partition(*place), 0, columns=columns) for place in assigned]
             found = self._next(cursors, turn)
             if found is not None:
                 turn, cursor = found[0] + 1, cursors[found[0]]
@@ -135,9 +138,8 @@ class Consumer:
             left = pause if deadline is None else min(pause, deadline - time.monotonic())
             if left <= 0:
                 return
-            if store.wait(seen, left) == seen:
-                self._take_up(refresh=True)
-                yield None
+            store.wait(seen, left)
+            yield None
 
     def _yielded(self, fetched: Fetched[Any]) -> bool:
         """Counts it as yielded; False when it is stale: the position was moved, or the partition lost, meanwhile."""
@@ -170,44 +172,45 @@ class Consumer:
             self._opened = None
 
     def _next(self, cursors: Sequence[Cursor], turn: int) -> tuple[int, int] | None:
+        """(number, offset after) of the next cursor with rows, asking each once from number `turn` on."""
         self._drop()
-        for cursor in cursors:
-            cursor.position = self._positions[_place(cursor)]
-        try:
-            found = take_turns(cursors, turn)
-        except OffsetOutOfRange:
-            if not self._step_over_deleted(cursors):
-                raise
-            return self._next(cursors, turn)
-        for cursor in cursors:
-            if cursor.position > self._positions[_place(cursor)]:
-                self._positions[_place(cursor)] = cursor.position  # over a gap
-        return found
+        for number in range(turn, turn + len(cursors)):
+            cursor = cursors[number % len(cursors)]
+            after = self._read(cursor)
+            if after is not None:
+                return number % len(cursors), after
+        return None
 
-    def _step_over_deleted(self, cursors: Sequence[Cursor]) -> bool:
-        """What was to be read next is deleted: go on where `start` says, as auto.offset.reset does."""
-        moved = False
-        for cursor in cursors:
-            place, partition = _place(cursor), cursor.partition
-            position = self._positions[place]
-            if not partition.start_offset <= position <= partition.high_watermark:
-                self._positions[place] = self._first(partition)
-                logger.warning(
-                    "offset %d of %s-%d is not there any more: reading goes on at %d",
-                    position, *place, self._positions[place],
-                )  # fmt: skip
-                moved = True
-        return moved
+    def _read(self, cursor: Cursor) -> int | None:
+        """`Cursor.read` from this consumer's position.  What was to be read next may be deleted meanwhile: then it
+        goes on where `start` says, as auto.offset.reset does."""
+        place = _place(cursor)
+        cursor.position = self._positions[place]
+        try:
+            after = cursor.read()
+        except OffsetOutOfRange:
+            gone, cursor.position = cursor.position, self._first(cursor.partition)
+            logger.warning(
+                "offset %d of %s-%d is not there any more: going on at %d", gone, *place, cursor.position
+            )
+            after = cursor.read()
+        self._positions[place] = cursor.position  # over what has no records, too
+        return after
 
     # --- who reads what -----------------------------------------------------
 
-    def _take_up(self, *, refresh: bool = False) -> int:
-        """Looks up the assignment; returns its generation.  Raises Closed, UnknownMember."""
+    def _take_up(self, *, refresh: bool = False) -> None:
+        """Makes the group's assignment its own: `_positions` is another mapping when it has changed.
+
+        `refresh` looks first whether topics came, went or grew.  Raises Closed, UnknownMember.
+        """
         store = self._log.store
         if not self._leave.alive:
             raise Closed("the consumer is closed: make another")
-        if not refresh and self._membership.generation == self._generation:
-            return self._generation
+        if refresh:
+            self._forget_old_topics()
+        elif self._membership.generation == self._generation:
+            return
         generation, places = self._membership.sync(refresh=refresh)
         if generation != self._generation:
             self._drop()
@@ -224,7 +227,18 @@ class Consumer:
                 positions[place] = position
             self._stored = {place: offset for place, offset in self._stored.items() if place in positions}
             self._positions, self._generation = positions, generation
-        return generation
+
+    def _forget_old_topics(self) -> None:
+        """A topic that was deleted and created anew is read from where `start` says."""
+        known = self._log.store.topics()
+        ids = {name: known[name].id for name in self.topics if name in known}
+        old = {name for name, topic_id in self._ids.items() if ids.get(name) != topic_id}
+        self._ids = ids
+        if old:
+            self._drop()
+            self._positions = {at: offset for at, offset in self._positions.items() if at.topic not in old}
+            self._stored = {at: offset for at, offset in self._stored.items() if at.topic not in old}
+            self._generation = -1
 
     def _first(self, partition: Partition) -> int:
         """Where the start policy begins; an offset or time that is not there any more means the nearest."""
@@ -250,7 +264,9 @@ class Consumer:
                 if self._stored.get(place) != position
             }
         else:
-            changed = {TopicPartition(*place): _offset(offset) for place, offset in offsets.items()}
+            if not isinstance(offsets, Mapping):
+                raise TypeError(f"commit takes {{TopicPartition: offset}}, not {offsets!r:.40}")
+            changed = {topic_partition(given): _offset(offset) for given, offset in offsets.items()}
             for place in changed:
                 store.partition(*place)
         self._membership.commit(
@@ -279,7 +295,7 @@ class Consumer:
 
     def _assigned(self, topic: str, partition: int) -> TopicPartition:
         self._take_up()
-        place = TopicPartition(topic, partition)
+        place = topic_partition((topic, partition))
         if place not in self._positions:
             self._log.store.partition(topic, partition)
             raise UnknownTopic(
@@ -309,66 +325,15 @@ class Consumer:
         return f"<Consumer of {', '.join(self.topics)} in {group}: {state}>"
 
 
-class Batches:
-    """What `Consumer.batches` gives.  Reads when it is asked for the next one, never ahead."""
-
-    def __init__(
-        self, consumer: Consumer, columns: Sequence[str], values: Values, timeout: float | None
-    ) -> None:
-        self._consumer = consumer
-        self._columns = columns
-        self._timeout = timeout
-        self.schema = schema_of(columns, check_values(values))
-        self._finish = finisher(columns, values)
-        self._relabel = (
-            _one_dictionary(consumer.topics) if "topic" in columns and len(consumer.topics) > 1 else None
-        )
-        self._fetched = consumer._fetch(columns, self._finish, timeout)
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        return self
-
-    def __next__(self) -> pa.RecordBatch:
-        while True:
-            batch = self._deliver(next(self._fetched))
-            if batch is not None:
-                return batch
-
-    def __aiter__(self) -> AsyncIterator[pa.RecordBatch]:
-        from pykafkalite.embedded.asynchronous import PAUSE, Awaited
-
-        fetched = self._consumer._fetch_or_pause(self._columns, self._finish, self._timeout, PAUSE)
-        return Awaited(fetched, self._deliver)
-
-    def _deliver(self, fetched: Fetched[pa.RecordBatch]) -> pa.RecordBatch | None:
-        if not self._consumer._yielded(fetched):
-            return None
-        return fetched.rows if self._relabel is None else self._relabel(fetched.place.topic, fetched.rows)
-
-
-def _one_dictionary(topics: Sequence[str]) -> Callable[[str, pa.RecordBatch], pa.RecordBatch]:
-    """Gives every batch one dictionary with all topics, so that one IPC file can hold them."""
-    import pyarrow as pa
-
-    dictionary = pa.array(topics, pa.string())
-
-    def relabel(topic: str, batch: pa.RecordBatch) -> pa.RecordBatch:
-        numbers = pa.repeat(pa.scalar(topics.index(topic), pa.int32()), batch.num_rows)
-        column = pa.DictionaryArray.from_arrays(numbers, dictionary)
-        at = batch.schema.get_field_index("topic")
-        return batch.set_column(at, batch.schema.field(at), column)
-
-    return relabel
-
-
 def _place(cursor: Cursor) -> TopicPartition:
     return TopicPartition(cursor.partition.topic, cursor.partition.index)
 
 
 def _offset(offset: int) -> int:
-    if not isinstance(offset, int) or offset < 0:
-        raise OffsetOutOfRange(f"{offset!r} cannot be committed: an offset is a number from 0")
-    return offset
+    number = whole("an offset to commit", offset)
+    if not 0 <= number < FOREVER:
+        raise OffsetOutOfRange(f"{number} cannot be committed: an offset is a number from 0")
+    return number
 
 
 def _deadline(timeout: float | None) -> float | None:

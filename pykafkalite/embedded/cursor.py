@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pykafkalite._core import ColumnReader, record_batch_schema
-from pykafkalite.errors import InvalidColumns, OffsetOutOfRange
+from pykafkalite.embedded.arguments import several
+from pykafkalite.errors import CorruptBatch, InvalidColumns, OffsetOutOfRange, UnknownTopic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from pykafkalite.api import Values
     from pykafkalite.storage.reading import Partition
+    from pykafkalite.storage.store import Store
 
 COLUMNS: Final = ("topic", "partition", "offset", "timestamp", "key", "value", "headers")
 FOREVER: Final = (1 << 63) - 1
@@ -53,6 +55,13 @@ class Cursor:
             self.position = after
         return None
 
+    def is_stale(self, store: Store) -> bool:
+        """Whether the topic was deleted meanwhile, and perhaps created anew."""
+        try:
+            return store.partition(self.partition.topic, self.partition.index) is not self.partition
+        except UnknownTopic:
+            return True
+
     def __iter__(self) -> Iterator[ColumnReader]:
         """The reader, filled, again and again to the end of what there is."""
         while (after := self.read()) is not None:
@@ -75,7 +84,7 @@ def check_columns(columns: Iterable[str] | None) -> tuple[str, ...]:
         return COLUMNS
     if isinstance(columns, str):
         columns = (columns,)
-    names = tuple(columns)
+    names = several("columns", columns, '["offset", "value"]')
     if unknown := [name for name in names if name not in COLUMNS]:
         raise InvalidColumns(f"there is no column {unknown[0]!r} in a log; there are {', '.join(COLUMNS)}")
     if len(set(names)) < len(names) or not names:
@@ -116,5 +125,5 @@ def timestamp_at(partition: Partition, offset: int) -> int | None:
     cursor.reader = ColumnReader(partition.topic, partition.index, COLUMNS, max_rows=1)
     try:
         return None if cursor.read() is None else next(iter(cursor.reader.messages())).timestamp
-    except OffsetOutOfRange:
+    except (OffsetOutOfRange, CorruptBatch):
         return None

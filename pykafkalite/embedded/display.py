@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
 
+from pykafkalite.errors import Error
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
 _EXTREME = 253_402_300_800_000  # the year 10000: past what datetime can show
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -79,6 +82,27 @@ def html_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]],
     more = f"<p>... and {len(rows) - limit:,} more</p>" if len(rows) > limit else ""
     table = f"<table><thead>{line(header, 'th')}</thead><tbody>{body}</tbody></table>" if rows else ""
     return f"<div><p><strong>{escape(title)}</strong></p>{table}{more}</div>"
+
+
+Look = tuple[str, Sequence[str], Sequence[Sequence[str]]]
+"""Title, header, rows."""
+
+
+def as_text(name: str, look: Callable[[], Look]) -> str:
+    """A repr, which never raises: of what is closed, deleted or another process's it says that."""
+    try:
+        title, header, rows = look()
+    except Error as error:
+        return f"<{name}: {error}>"
+    return text_table(f"<{title}>", header, rows)
+
+
+def as_html(name: str, look: Callable[[], Look]) -> str:
+    """The same for a notebook."""
+    try:
+        return html_table(*look())
+    except Error as error:
+        return html_table(f"{name}: {error}", [], [])
 
 
 def _numeric(cells: Sequence[str]) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pykafkalite import api
 from pykafkalite.api import GroupOffset, implements
 from pykafkalite.embedded import display
+from pykafkalite.embedded.arguments import OfThisProcess, several
 from pykafkalite.embedded.bounds import resolve_all
 from pykafkalite.errors import UnknownTopic
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @implements(api.Group)
-class Group:
+class Group(OfThisProcess):
     """Made by `Log.group` and `Log.groups`.  What it says is true when it is asked."""
 
     def __init__(self, log: Log, name: str) -> None:
@@ -65,7 +66,9 @@ class Group:
         if topics is None:
             names = sorted({topic for topic, _ in self._coordinator.offsets.committed(self.name)})
         else:
-            names = [topics] if isinstance(topics, str) else sorted(set(topics))
+            names = (
+                [topics] if isinstance(topics, str) else sorted(set(several("topics", topics, '["flights"]')))
+            )
         offsets = {}
         for name in names:
             partitions = [
@@ -98,10 +101,7 @@ class Group:
         return title, ["partition", "committed", "end", "lag", "member"], rows
 
     def __repr__(self) -> str:
-        if self._log.closed:
-            return f"<Group {self.name}, of a closed log>"
-        title, header, rows = self._rows()
-        return display.text_table(f"<{title}>", header, rows)
+        return display.as_text(f"Group {self.name}", self._rows)
 
     def _repr_html_(self) -> str:
-        return display.html_table(*self._rows())
+        return display.as_html(f"Group {self.name}", self._rows)

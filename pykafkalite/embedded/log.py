@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from pykafkalite import api
 from pykafkalite.api import implements
 from pykafkalite.coordinator.coordinator import Coordinator
-from pykafkalite.embedded import display
+from pykafkalite.embedded import arguments, display
 from pykafkalite.embedded.consumer import Consumer
 from pykafkalite.embedded.group import Group
 from pykafkalite.embedded.topic import Topic
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @implements(api.Log)
-class Log:
+class Log(arguments.OfThisProcess):
     """Made by `open`.  Safe from any thread; of no use in a forked child."""
 
     def __init__(self, address: str, store: Store) -> None:
@@ -38,8 +38,10 @@ class Log:
     @classmethod
     def open(cls, address: str | os.PathLike[str], *, mode: str = "a", durability: str = "os") -> Log:
         """See `pykafkalite.open`."""
-        text = os.fspath(address)
-        if "://" in text:
+        if not isinstance(address, str | os.PathLike):
+            raise TypeError(f'open() takes a directory (str or Path), or ":memory:", not {address!r:.40}')
+        text = os.fsdecode(address)
+        if "://" in text or "\0" in text or not text:
             raise ValueError(f'{text!r} is no address here: open() takes a directory, or ":memory:"')
         return cls(text, Store.open(text, mode=mode, durability=durability))
 
@@ -77,6 +79,7 @@ class Log:
 
     def delete_topic(self, name: str) -> None:
         self.store.delete_topic(name)
+        self.coordinator.offsets.forget_topic(name)
         self._topics.pop(name, None)
 
     def _topic(self, name: str) -> Topic:
@@ -86,7 +89,7 @@ class Log:
     def consumer(
         self, topics: str | Iterable[str], group: str | None = None, *, start: Moment = "earliest"
     ) -> Consumer:
-        names = (topics,) if isinstance(topics, str) else tuple(topics)
+        names = (topics,) if isinstance(topics, str) else arguments.several("topics", topics, '["flights"]')
         consumer = Consumer(self, names, group, start)
         self._consumers.add(consumer)
         return consumer
@@ -131,10 +134,7 @@ class Log:
         return title, ["topic", "partitions", "records", "size", "time (UTC)"], rows
 
     def __repr__(self) -> str:
-        if self.closed:
-            return f"<Log {self.address}, closed>"
-        title, header, rows = self._rows()
-        return display.text_table(f"<{title}>", header, rows)
+        return display.as_text(f"Log {self.address}", self._rows)
 
     def _repr_html_(self) -> str:
-        return display.html_table(*self._rows())
+        return display.as_html(f"Log {self.address}", self._rows)

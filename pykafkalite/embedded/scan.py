@@ -11,6 +11,7 @@ from pykafkalite import api
 from pykafkalite._core import ColumnReader
 from pykafkalite.api import implements
 from pykafkalite.embedded import display
+from pykafkalite.embedded.arguments import OfThisProcess
 from pykafkalite.embedded.cursor import (
     COLUMNS,
     FOREVER,
@@ -21,6 +22,7 @@ from pykafkalite.embedded.cursor import (
     take_turns,
     timestamp_at,
 )
+from pykafkalite.errors import UnknownTopic
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -42,7 +44,7 @@ def _itself(item: T) -> T:
 
 
 @implements(api.Scan)
-class Scan:
+class Scan(OfThisProcess):
     """Made by `Topic.scan`.  Reading it commits nothing, and it can be read any number of times.
 
     A RecordBatch keeps alive what it borrows: it may outlive the log, the segment's
@@ -125,15 +127,17 @@ class Scan:
     def _follow(
         self, columns: Sequence[str], take: Callable[[ColumnReader], T], pause: float
     ) -> Iterator[T | None]:
-        """The same for partitions without an end, which take turns; None after each `pause` without news."""
+        """The same for partitions without an end, which take turns; None after each sleep."""
         cursors, turn = list(self._cursors(columns)), 0
         store = self._log.store
         while cursors := [cursor for cursor in cursors if cursor.position < cursor.until]:
             seen = store.sequence
             found = take_turns(cursors, turn)
             if found is None:
-                if store.wait(seen, pause) == seen:
-                    yield None
+                if any(cursor.is_stale(store) for cursor in cursors):
+                    raise UnknownTopic(f"the topic {self.topic!r} was deleted while it was followed")
+                store.wait(seen, pause)
+                yield None
                 continue
             turn = found[0] + 1
             cursors[found[0]].position = found[1]
@@ -176,10 +180,7 @@ class Scan:
         return title, ["partition", "start", "end", "offsets", "time (UTC)"], rows
 
     def __repr__(self) -> str:
-        if self._log.closed:
-            return f"<Scan of {self.topic}, of a closed log>"
-        title, header, rows = self._rows()
-        return display.text_table(f"<{title}>", header, rows)
+        return display.as_text(f"Scan of {self.topic}", self._rows)
 
     def _repr_html_(self) -> str:
-        return display.html_table(*self._rows())
+        return display.as_html(f"Scan of {self.topic}", self._rows)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pykafkalite import _core, api
 from pykafkalite.api import Headers, OffsetRanges, PartitionInfo, RecordMetadata, implements
 from pykafkalite.embedded import display
+from pykafkalite.embedded.arguments import OfThisProcess, several, whole
 from pykafkalite.embedded.bounds import resolve_all, to_milliseconds
 from pykafkalite.embedded.cursor import check_columns, timestamp_at
 from pykafkalite.embedded.scan import Scan
@@ -42,7 +43,7 @@ STICKY_BYTES = 16384
 
 
 @implements(api.Topic)
-class Topic:
+class Topic(OfThisProcess):
     """Made by `Log.topic` and `Log.create_topic`.  Safe from any thread."""
 
     def __init__(self, log: Log, name: str) -> None:
@@ -106,18 +107,14 @@ class Topic:
             timestamp = _now()
         elif isinstance(timestamp, datetime):
             timestamp = to_milliseconds(timestamp)
-        try:
-            batch = _core.build_batch([(key, value, headers, timestamp)])
-        except TypeError as error:
-            raise TypeError(
-                f"{error}: value and key are bytes (or None), encode text first: value.encode(); "
-                'headers are [("name", b"value")], timestamp is int milliseconds or a datetime'
-            ) from None
+        batch = _core.build_batch([(key, value, headers, timestamp)])
         info = self._info()
         if info.config.compacts:
             self._check_keys(key is not None)
         if partition is None:
             partition = self._choose(key, len(batch), info.partitions)
+        elif type(partition) is not int:
+            partition = whole("partition", partition)
         appended = self._writable(partition).append(batch)
         stored = timestamp if appended.timestamp < 0 else appended.timestamp
         return RecordMetadata(self.name, partition, appended.base_offset, stored)
@@ -146,7 +143,8 @@ class Topic:
 
     def writer(self, *, linger_ms: int = 5, batch_size: int | None = None) -> Writer:
         self._writable(0)
-        return Writer(self, linger_ms=linger_ms, batch_size=BATCH_BYTES if batch_size is None else batch_size)
+        size = BATCH_BYTES if batch_size is None else whole("batch_size", batch_size, least=1)
+        return Writer(self, linger_ms=min(whole("linger_ms", linger_ms, least=0), 1 << 40), batch_size=size)
 
     def _append_chunks(self, chunks: Sequence[Chunk], ranges: OffsetRanges) -> None:
         info, now = self._info(), _now()
@@ -218,7 +216,11 @@ class Topic:
         values: Values = "view",
         follow: bool = False,
     ) -> Scan:
-        indexes = range(self.partitions) if partitions is None else sorted(set(partitions))
+        indexes: Iterable[int] = range(self.partitions)
+        if partitions is not None:
+            indexes = sorted(
+                {whole("partition", index) for index in several("partitions", partitions, "[0, 1]")}
+            )
         parts = [self._partition(index) for index in indexes]
         if not parts:
             raise UnknownTopic(f"name at least one of the {self.partitions} partitions of {self.name!r}")
@@ -286,13 +288,10 @@ class Topic:
         return title, ["partition", "start", "end", "size", "time (UTC)"], rows
 
     def __repr__(self) -> str:
-        if self._log.closed:
-            return f"<Topic {self.name}, of a closed log>"
-        title, header, rows = self._rows()
-        return display.text_table(f"<{title}>", header, rows)
+        return display.as_text(f"Topic {self.name}", self._rows)
 
     def _repr_html_(self) -> str:
-        return display.html_table(*self._rows())
+        return display.as_html(f"Topic {self.name}", self._rows)
 
 
 def _now() -> int:

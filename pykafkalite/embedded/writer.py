@@ -7,6 +7,8 @@ import warnings
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from pykafkalite._core import RecordAccumulator
+from pykafkalite.embedded.arguments import OfThisProcess
+from pykafkalite.embedded.display import plural
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -26,12 +28,12 @@ class FailedRecords(NamedTuple):
     def __str__(self) -> str:
         count = self.last - self.first + 1
         return (
-            f"{count:,} record{'s' * (count != 1)} for partition {self.partition} "
+            f"{plural(count, 'record')} for partition {self.partition} "
             f"(numbers {self.first:,} to {self.last:,} of this writer there): {self.error}"
         )
 
 
-class Writer(RecordAccumulator):
+class Writer(OfThisProcess, RecordAccumulator):
     """Made by `Topic.writer`.  Belongs to one thread.
 
     `append` may return before the record is stored.  What then fails is kept in `failed`, and
@@ -98,10 +100,10 @@ class Writer(RecordAccumulator):
     def __del__(self) -> None:
         if getattr(self, "pending", 0):
             warnings.warn(
-                f"{self.pending:,} records of a writer were never sent: use it in a `with` block, or flush()",
+                f"{plural(self.pending, 'record')} of a writer never sent: use it in a `with` block, or flush()",
                 ResourceWarning,
                 stacklevel=2,
             )
 
     def __repr__(self) -> str:
-        return f"<Writer to {self._topic.name}: {sum(self._sent):,} records sent, {self.pending:,} buffered>"
+        return f"<Writer to {self._topic.name}: {plural(sum(self._sent), 'record')} sent, {self.pending:,} buffered>"

@@ -24,7 +24,7 @@ _AMOUNT = Whole(0)
 _POLICIES = frozenset({"compact", "delete"})
 _REPLICA = re.compile(r"\*|[0-9]+:[0-9]+", re.ASCII)
 _POLICY = Words("a list of compact and delete", _POLICIES.__contains__)
-_REPLICAS = Words("* or a list of partition:broker", _REPLICA.fullmatch)
+_REPLICAS = Words("* or a list of partition:broker", _REPLICA.fullmatch, alone="*")
 
 
 class Setting(Generic[T]):
@@ -145,7 +145,7 @@ class TopicConfig(Mapping[str, Any]):
 
     def __init__(self, given: Mapping[str, object] | None = None) -> None:
         """Raises InvalidConfig for an unknown name (with the nearest one) or a value that is not allowed."""
-        values = {name: _setting(name).parse(value) for name, value in (given or {}).items()}
+        values = {name: _setting(name).parse(value) for name, value in _mapping(given or {}).items()}
         self._fill(values, {name: self.table[name].kind.text(value) for name, value in values.items()})
         self._check()
 
@@ -164,7 +164,7 @@ class TopicConfig(Mapping[str, Any]):
 
     def with_changes(self, changes: Mapping[str, object | None]) -> TopicConfig:
         """A copy with some set anew and others (None) back at their default.  Raises InvalidConfig."""
-        for name in changes:
+        for name in _mapping(changes):
             _setting(name)
         kept = {name: text for name, text in self.overrides.items() if name not in changes}
         unknown = {name: text for name, text in kept.items() if name not in self.table}
@@ -226,6 +226,12 @@ class TopicConfig(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"TopicConfig({dict(self.overrides)})"
+
+
+def _mapping(configs: Mapping[str, T]) -> Mapping[str, T]:
+    if not isinstance(configs, Mapping):
+        raise InvalidConfig(f'configs are a mapping such as {{"retention.ms": -1}}, not {configs!r:.40}')
+    return configs
 
 
 def _setting(name: object) -> Setting[Any]:

@@ -114,10 +114,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Words:
-    """A list, in text separated by commas; empty is allowed, doubles are dropped."""
+    """A list, in text separated by commas; empty is allowed, doubles are dropped, `alone` bears no other."""
 
     allowed: str
     is_word: Callable[[str], object]
+    alone: str | None = None
 
     def parse(self, value: object) -> tuple[str, ...]:
         if isinstance(value, str):
@@ -125,7 +126,7 @@ class Words:
         if not isinstance(value, (list, tuple)):
             raise ValueError
         words = tuple(dict.fromkeys(word.strip() if isinstance(word, str) else "" for word in value))
-        if not all(map(self.is_word, words)):
+        if not all(map(self.is_word, words)) or (self.alone in words and len(words) > 1):
             raise ValueError
         return words
 

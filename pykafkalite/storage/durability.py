@@ -15,7 +15,7 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 from .. import _core
-from ..errors import StorageError
+from ..errors import Closed, StorageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,10 +170,12 @@ class SyncBehind:
                 partition.commit.up_to(partition.end_offset)
             except StorageError:
                 if not partition.is_closed:
-                    # The partition remembers: its next append repairs it first, or raises.
+                    # The partition remembers: its next append, or the close, repairs it first, or raises.
                     logger.exception(
                         "a sync failed; its partition is rewritten before it takes appends again"
                     )
+            except Closed:
+                logger.debug("%s was deleted while it was synced", partition)
 
 
 def _sync_together(partitions: list[WritablePartition], directory: Path) -> None:

@@ -82,6 +82,14 @@ class FollowingStore(Store):
                 f"{self.path} has no usable {LIVE_FILE} ({error}); open it once for writing, which makes it anew"
             ) from error
 
+    def partition(self, name: str, index: int) -> Partition:
+        known = self._partitions.get((name, index))
+        if isinstance(known, LivePartition) and known.topic_id != self.topic(name).id:
+            with self._lock:  # the topic was deleted and created anew: what is open is the old one's
+                self._cache.forget(known.directory)
+                self._partitions.pop((name, index), None)
+        return super().partition(name, index)
+
     def _make_partition(self, topic: Topic, index: int) -> Partition:
         return LivePartition(self, topic, index, self._cache)
 
@@ -99,6 +107,11 @@ class LivePartition(Partition):
         self._store = store
         self._key = (topic.id, index)
         self._slot: int | None = None
+
+    @property
+    def topic_id(self) -> UUID:
+        """Which topic of that name it is a partition of."""
+        return self._key[0]
 
     def bounds(self) -> Bounds:
         self._store.check_usable()

@@ -94,7 +94,7 @@ def check_timestamps(topic: str, config: TopicConfig, oldest: int, latest: int, 
             f"{config.message_timestamp_after_max_ms} after now ({now}); timestamps are milliseconds: "
             f"correct it or raise that config of {topic!r}"
         )
-    return latest >= 0 and 0 <= config.retention_ms < now - latest
+    return config.deletes and latest >= 0 and 0 <= config.retention_ms < now - latest
 
 
 def warn_expired(topic: str, config: TopicConfig) -> None:

@@ -37,7 +37,13 @@ from pykafkalite.storage.commits import CommitFile
 from pykafkalite.storage.config import TopicConfig
 from pykafkalite.storage.files import storage_error
 from pykafkalite.storage.image import Image, Topic, config_records, leader_epoch_record
-from pykafkalite.storage.naming import check_topic_name, collision_key, hint, partition_directory, random_id
+from pykafkalite.storage.naming import (
+    check_topic_name,
+    collision_key,
+    known_topics,
+    partition_directory,
+    random_id,
+)
 from pykafkalite.storage.records import ProducerIdsRecord, RemoveTopicRecord
 
 if TYPE_CHECKING:
@@ -111,7 +117,7 @@ class MetadataLog:
         try:
             return self._image.topics[name]
         except (KeyError, TypeError):
-            raise UnknownTopic(f"there is no topic {name!r}{hint(name, self.topics())}") from None
+            raise UnknownTopic(f"there is no topic {name!r}{known_topics(name, self.topics())}") from None
 
     def topic_by_id(self, topic_id: UUID) -> Topic | None:
         """None when there is no topic of that id."""

@@ -68,6 +68,17 @@ def hint(name: object, candidates: Iterable[str]) -> str:
     return f"; did you mean {found!r}?" if found else ""
 
 
+def known_topics(name: object, topics: Iterable[str]) -> str:
+    """The end of the message that there is no topic `name`: the nearest one, else some, else how to make one."""
+    visible = sorted(topic for topic in topics if topic not in INTERNAL_TOPICS)
+    if found := nearest(name, visible):
+        return f"; did you mean {found!r}?"
+    if not visible:
+        return "; there are none yet: create_topic() makes one"
+    more = f" and {len(visible) - 5} more" if len(visible) > 5 else ""
+    return f"; there are {', '.join(visible[:5])}{more}: create_topic() makes another"
+
+
 class DirectoryName(NamedTuple):
     """What the name of a partition's directory says; `suffix` is "", DELETE, STRAY or FUTURE."""
 

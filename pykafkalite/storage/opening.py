@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import NotAStore
+from ..errors import CorruptBatch, NotAStore
 from .checkpoints import (
     CLEAN_SHUTDOWN,
     LOG_STARTS,
@@ -23,17 +23,28 @@ from .checkpoints import (
 from .files import remove_quietly
 from .metadata import FILE as METADATA_FILE
 from .metadata import MetadataLog
-from .naming import DELETE, STRAY, id_text, parse_directory, partition_directory, random_id, renamed_directory
+from .naming import (
+    DELETE,
+    STRAY,
+    id_text,
+    parse_directory,
+    partition_directory,
+    random_id,
+    renamed_directory,
+    segment_file,
+)
 from .partition_directory import restore_leader_epochs
 from .publishing import LIVE_FILE, Slots
 from .reading import EMPTY, Bounds
 from .recovery import keep_aside, recover_partition
+from .segments import base_offsets, open_for_reading
 from .takeover import remove_refused_start, was_taken_over
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from .clock import Clock
+    from .config import TopicConfig
     from .image import Topic
 
 logger = logging.getLogger(__name__)
@@ -72,6 +83,12 @@ class OpenDirectory:
                 for index in range(topic.partitions):
                     self.recover(topic, index)
 
+    def bounds(self, topic: Topic, index: int) -> Bounds:
+        """What is published of a partition: the live file is believed where the files confirm it."""
+        directory = self.path / partition_directory(topic.name, index)
+        bounds = self.slots.bounds((topic.id, index)) or EMPTY
+        return bounds if _agrees(directory, bounds, topic.config) else self.recover(topic, index)
+
     def recover(self, topic: Topic, index: int) -> Bounds:
         """Recover one partition from its recovery point on, and publish its bounds."""
         directory = self.path / partition_directory(topic.name, index)
@@ -79,9 +96,8 @@ class OpenDirectory:
         if not directory.is_dir() and before is None:
             return EMPTY
         key = (topic.name, index)
-        recovered = recover_partition(
-            directory, topic.config, self.recovery_points.get(key, 0), self.log_starts.get(key, 0)
-        )
+        point, start = self.recovery_points.get(key, 0), self.log_starts.get(key, 0)
+        recovered = recover_partition(directory, topic.config, point, start, before)
         restore_leader_epochs(directory, recovered.epochs, recovered.bounds.high_watermark)
         # The generation goes on rising, so that readers that stayed look again.
         bounds = recovered.bounds._replace(generation=before.generation + 1 if before else 1)
@@ -142,3 +158,19 @@ def _belongs(directory: Path, topic_id: UUID | None, check_id: bool) -> bool:
     found = PARTITION_METADATA.read(directory).value
     # Not synced when it is made: after a power cut it may be missing, and is written anew.
     return found is None or found == topic_id
+
+
+def _agrees(directory: Path, bounds: Bounds, config: TopicConfig) -> bool:
+    """Whether the files are as the live file says, which no checksum guards: looked at once a partition."""
+    bases = base_offsets(directory)
+    if not bases or bases[-1] < bounds.base:  # nothing was appended yet, at all or behind what is damaged
+        return bounds.position == 0 and bounds.start <= bounds.high_watermark == bounds.base
+    if bases[-1] > bounds.base or not bases[0] <= bounds.start <= bounds.stable <= bounds.high_watermark:
+        return False
+    if (directory / segment_file(bounds.base)).stat().st_size != bounds.position:
+        return False
+    try:
+        active = open_for_reading(directory, bounds.base, bounds.position, config, mapped=False)
+        return active.next_offset == bounds.high_watermark
+    except (CorruptBatch, OSError):
+        return False

@@ -294,8 +294,9 @@ class WritablePartition(Partition):
         """Seal the active segment and begin a new one at the log end; the caller holds the lock."""
         segment = self._active or self._open_active()
         segment.seal()
+        created = self._create_active()  # where a full disk refuses it, the old one stays the active one
         self._sealed.append(segment)
-        return self._create_active()
+        return created
 
     def written_bases(self) -> list[int]:
         """Base offsets of all segments, the active one last; the caller holds the lock."""
@@ -326,6 +327,12 @@ class WritablePartition(Partition):
                 self.move_start(before)
             return self._published.start
 
+    def settle(self) -> None:
+        """Before a clean stop: what a failed sync left unsure is written anew. Raises StorageError."""
+        with self.lock:
+            if self.commit.failed is not None:
+                self._repair()
+
     def close(self, reason: Error) -> None:
         """Seal the active segment and refuse further appends with `reason`. Durability was settled before."""
         with self.lock:
@@ -338,6 +345,7 @@ class WritablePartition(Partition):
                 segment.close()
             self._sealed.clear()
             self._active = None
+            self._new_files = 0
 
     def release_files(self) -> bool:
         """Close the active segment's descriptors until the next append; False when it is in use."""
@@ -383,7 +391,7 @@ class WritablePartition(Partition):
             for segment in [segment for segment in self._sealed if segment in target.segments]:
                 segment.close()
                 self._sealed.remove(segment)
-            self._new_files -= target.new_files
+            self._new_files = max(0, self._new_files - target.new_files)
             if target.written.high_watermark > self._published.high_watermark:
                 self.publish(target.written._replace(start=self._published.start))
 
@@ -391,11 +399,18 @@ class WritablePartition(Partition):
         """After a failed sync: what is not synced on fresh, synced files; the caller holds the lock."""
         segments = [*self._sealed, *([self._active] if self._active else [])]
         rewrite_segments(self.directory, [(segment.base_offset, segment.end) for segment in segments])
+        if self._new_files:
+            try:
+                sync_new(self.directory)
+            except OSError as error:
+                raise storage_error(error, f"sync of {self.directory}") from error
+            self._new_files = 0
         for segment in segments:
             segment.close()
         self._sealed.clear()
         self._active = None
         self._cache.forget(self.directory)
         self.commit.repaired(self.end_offset)
-        if self._published.high_watermark < self.end_offset:
-            self.publish(self.written)
+        # Of another generation, so that readers everywhere map the new files.
+        self.written = self.written._replace(generation=self.written.generation + 1)
+        self.publish(self.written)

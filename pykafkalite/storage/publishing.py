@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LIVE_FILE = "pykafkalite.live"
+LARGER = ".larger"
 FIRST_SLOTS = 1024
 NO_TOPIC = UUID(int=0)
 
@@ -81,12 +82,18 @@ class Slots:
         return slot
 
     def _grow(self) -> None:
-        """Twice the slots in a new file under the old name; who maps the old one is told to look again."""
+        """Twice the slots in a new file under the old name; who maps the old one is told to look again.
+
+        It gets the name once it is complete: who opens it meanwhile, or after a kill, finds everything.
+        """
         old = self.live
-        new = Live.create(str(self._path), old.slots * 2)
+        larger = self._path.with_name(self._path.name + LARGER)
+        new = Live.create(str(larger), old.slots * 2)
         for (topic_id, partition), slot in self._slots.items():
             new.name(slot, topic_id.bytes, partition)
             new.publish(slot, *old.read(slot))
+        larger.replace(self._path)
+        old.mark_moved()
         self._free = list(range(new.slots - 1, old.slots - 1, -1))
         self.live = new
 

@@ -247,12 +247,15 @@ class Partition(ABC):
             )
 
     def _open(self, base: int, bounds: Bounds) -> Segment:
+        self._segment_bases(bounds)
         end = bounds.position if base == bounds.base else None
         return self._cache.get(self.directory, base, end, self.config, mapped=self.mapped)
 
     def _segment_bases(self, bounds: Bounds) -> list[int]:
         generation, bases = self._bases
         if generation != bounds.generation:
+            # Repair and recovery put a new file under the name of one that grows.
+            self._cache.forget(self.directory, growing=True)
             bases = [base for base in base_offsets(self.directory) if base <= bounds.base]
             self._bases = (bounds.generation, bases)
         return bases

@@ -14,7 +14,7 @@ from .._core import Segment
 from .files import sync_directory
 from .naming import segment_file
 from .reading import Bounds
-from .repair import UNFINISHED
+from .repair import UNFINISHED, rewrite_segments
 from .segments import base_offsets
 
 if TYPE_CHECKING:
@@ -34,8 +34,13 @@ class Recovered(NamedTuple):
     notes: list[str]
 
 
-def recover_partition(directory: Path, config: TopicConfig, recovery_point: int, start: int) -> Recovered:
-    """Recover the segments that hold offsets from `recovery_point` on; `start`: the checkpointed log start."""
+def recover_partition(
+    directory: Path, config: TopicConfig, recovery_point: int, start: int, published: Bounds | None = None
+) -> Recovered:
+    """Recover the segments that hold offsets from `recovery_point` on; `start`: the checkpointed log start.
+
+    `published`: what readers were told last, who may still map it; None when nobody knows.
+    """
     _remove_leftovers(directory)
     bases = base_offsets(directory)
     if not bases:
@@ -51,7 +56,7 @@ def recover_partition(directory: Path, config: TopicConfig, recovery_point: int,
         suspects.pop().remove(notes)
     last = suspects[-1]
     for suspect in suspects:
-        suspect.settle(notes, is_last=suspect is last)
+        suspect.settle(notes, is_last=suspect is last, published=published)
     start = max(start, bases[0])
     end = max(start, *(suspect.found.next_offset for suspect in suspects))
     # Nothing is appended behind bytes that cannot be read: they end their segment.
@@ -83,7 +88,7 @@ class _Suspect:
         """Whether it holds no batch at all, valid or not, that something valid follows."""
         return self.found.end == 0
 
-    def settle(self, notes: list[str], *, is_last: bool) -> None:
+    def settle(self, notes: list[str], *, is_last: bool, published: Bounds | None) -> None:
         """Cut the torn tail of the last segment; say what stays in others."""
         found = self.found
         notes += (
@@ -93,7 +98,11 @@ class _Suspect:
         tail = found.file_size - found.end
         if tail and is_last:
             kept = keep_aside(self.path, found.end)
-            self._segment.truncate(found.end)
+            if published is not None and (self.base, found.end) >= (published.base, published.position):
+                self._segment.truncate(found.end)
+            else:
+                # Readers map what is cut: a shorter file would be a SIGBUS to them, another file is none.
+                rewrite_segments(self.path.parent, [(self.base, found.end)])
             if not found.zeros:
                 notes.append(
                     f"{self.path}: torn tail ({found.problem}): cut {tail:,} bytes from {found.end} on{kept}"
@@ -107,7 +116,7 @@ class _Suspect:
 
     def remove(self, notes: list[str]) -> None:
         """The segment holds no valid batch and none follows: it is begun anew."""
-        self.settle(notes, is_last=True)
+        self.settle(notes, is_last=True, published=None)
         for path in self.path.parent.glob(f"{self.base:020d}.*"):
             if not path.name.endswith(TORN):
                 path.unlink()

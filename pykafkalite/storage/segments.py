@@ -72,10 +72,15 @@ class SegmentCache:
     def __len__(self) -> int:
         return len(self._open)
 
-    def forget(self, directory: Path) -> None:
-        """Drop a partition's segments: they were deleted or swapped."""
+    def forget(self, directory: Path, *, growing: bool = False) -> None:
+        """Drop a partition's segments, which were deleted or swapped; or only those not known to be sealed."""
         with self._lock:
-            for key in [key for key in self._open if key[0] == directory]:
+            gone = [
+                key
+                for key, (_, is_sealed) in self._open.items()
+                if key[0] == directory and not (growing and is_sealed)
+            ]
+            for key in gone:
                 del self._open[key]
 
     def clear(self) -> None:

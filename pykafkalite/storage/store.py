@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from ..errors import Closed, Forked, NotAStore, ReadOnly, UnknownTopic
 from .clock import SYSTEM, Clock
 from .metadata import FILE as METADATA_FILE
-from .naming import hint
+from .naming import known_topics
 from .takeover import was_taken_over
 
 if TYPE_CHECKING:
@@ -110,10 +110,14 @@ class Store(ABC):
         try:
             return topics[name]
         except (KeyError, TypeError):
-            raise UnknownTopic(f"there is no topic {name!r} in {self.path}{hint(name, topics)}") from None
+            raise UnknownTopic(
+                f"there is no topic {name!r} in {self.path}{known_topics(name, topics)}"
+            ) from None
 
     def partition(self, name: str, index: int) -> Partition:
         """One partition, ready to use; made on first use. Raises UnknownTopic."""
+        if type(index) is not int:
+            raise TypeError(f"a partition is a whole number, not {index!r:.40}")
         found = self._partitions.get((name, index))
         if found is not None and not self._closed:
             return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pykafkalite.errors import CorruptBatch, NewerVersion, NotAStore
-from pykafkalite.storage import checkpoints
+from pykafkalite.storage import bootstrap, checkpoints, metadata
 from pykafkalite.storage.naming import LOG, parse_directory, parse_segment_file
 from pykafkalite.storage.verify_indexes import OffsetIndex, TimeIndex
 from pykafkalite.storage.walking import Damage, Whole, walk
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-METADATA = "pykafkalite.metadata"
-SNAPSHOT = "bootstrap.checkpoint"
 IN_ROOT = (
     checkpoints.META_PROPERTIES,
     checkpoints.RECOVERY_POINTS,
@@ -74,7 +72,7 @@ def verify(directory: Path, advance: Callable[[int], object] = lambda size: None
         raise NotAStore(f"{directory} holds no log: no partition directories, no meta.properties")
     _verify_checkpoints(directory, IN_ROOT, report)
     apart = Report(problems=report.problems)  # what the store keeps for itself is not counted
-    for name in (METADATA, SNAPSHOT):
+    for name in (metadata.FILE, bootstrap.FILE):
         if (directory / name).exists():
             list(_verify_batches(directory / name, apart))
     for partition in partitions:
@@ -163,7 +161,7 @@ def _verify_batches(path: Path, report: Report) -> Iterator[Whole | Damage]:
 def _problem_of_records(found: Whole) -> str | None:
     """What is wrong inside a batch whose CRC is right: a writer's mistake, not a disk's."""
     try:
-        latest, _ = found.check()
+        latest = found.check()
     except CorruptBatch as error:
         return str(error)
     batch = found.batch

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple
 
 from pykafkalite.storage.naming import INDEX, TIME_INDEX
@@ -42,7 +43,7 @@ def entries(path: Path, layout: struct.Struct) -> Iterator[Entry]:
         yield Entry(number, key, target)
 
 
-class Index:
+class Index(ABC):
     """Walks the entries of one file beside the batches of its segment; collects (position, problem).
 
     `path` is the file, `problems` what is wrong with it: a position of None is the file as a whole.
@@ -80,9 +81,9 @@ class Index:
     def _advance(self) -> None:
         self.next = next(self.left, None)
 
+    @abstractmethod
     def meet(self, found: Whole | Damage) -> None:
         """What comes next in the log."""
-        raise AssertionError("each index has its own rule")
 
     def end(self) -> None:
         """The log has ended: what is left leads nowhere."""

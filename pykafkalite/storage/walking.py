@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from pykafkalite._core import ATTR_CODEC, BATCH_HEADER, Batch, check_records, parse_batch, records_of
 from pykafkalite.errors import CorruptBatch
 from pykafkalite.storage.codecs import decompress
+from pykafkalite.storage.reading import MAX_DECOMPRESSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,6 @@ Record = tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | Non
 
 LOG_OVERHEAD = 12  # bytes of a batch that its length does not count
 MAGIC_AT = 16
-LARGEST = 512 << 20  # bytes that a batch may become when it is decompressed
 WINDOW = 1 << 20  # bytes searched at once for the next batch
 # What a writer may need from the growth of the file to the end of the write that grew it.
 WRITING = 0.02
@@ -43,15 +43,14 @@ class Whole(NamedTuple):
         """(offset, timestamp, key, value, headers) of each.  Raises CorruptBatch."""
         return records_of(self.data, self.batch, self._payload())
 
-    def check(self) -> tuple[int, int]:
-        """(max timestamp, offset of its record) of the records.  Raises CorruptBatch."""
-        _, latest, offset, _ = check_records(self.data, self.batch, self._payload(), dense=False)
-        return latest, offset
+    def check(self) -> int:
+        """The latest timestamp of the records, each looked at.  Raises CorruptBatch."""
+        return check_records(self.data, self.batch, self._payload(), dense=False)[1]
 
     def _payload(self) -> bytes | None:
         if not self.batch.attributes & ATTR_CODEC:
             return None
-        return bytes(decompress(self.batch.codec, memoryview(self.data)[BATCH_HEADER:], LARGEST))
+        return bytes(decompress(self.batch.codec, memoryview(self.data)[BATCH_HEADER:], MAX_DECOMPRESSED))
 
 
 class Damage(NamedTuple):
@@ -69,17 +68,18 @@ def walk(path: Path) -> Iterator[Whole | Damage]:
         position, size = 0, _size(file)
         while position < size:
             found = _batch_at(file, position, size)
-            if isinstance(found, str):
-                time.sleep(WRITING)
-                if _size(file) > size:  # someone is appending: look again
-                    size = _size(file)
-                    continue
-                end = _next_batch(file, position, size)
-                yield Damage(position, end, found, is_tail=end == size)
-                position = end
-            else:
+            if not isinstance(found, str):
                 yield found
                 position += found.batch.size
+                continue
+            end = _next_batch(file, position, size)
+            if end == size:
+                time.sleep(WRITING)
+                if _size(file) > size:  # not a torn tail: somebody is writing it, look again
+                    size = _size(file)
+                    continue
+            yield Damage(position, end, found, is_tail=end == size)
+            position = end
 
 
 def _size(file: BinaryIO) -> int:

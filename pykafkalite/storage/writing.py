@@ -19,10 +19,9 @@ from .checkpoints import (
 from .durability import Durability, NoSync, SyncBehind, SyncOnAppend
 from .files import remove_quietly
 from .locking import DirectoryLock
-from .naming import DELETE, partition_directory, renamed_directory, segment_file
+from .naming import DELETE, partition_directory, renamed_directory
 from .opening import OpenDirectory
 from .partition import WritablePartition
-from .reading import EMPTY
 from .retention import enforce_retention
 from .scheduler import Scheduler
 from .segments import SegmentCache
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
     from .clock import Clock
     from .image import Topic
-    from .reading import Bounds
 
 logger = logging.getLogger(__name__)
 
@@ -118,9 +116,6 @@ class WritingStore(Store):
 
     def _make_partition(self, topic: Topic, index: int) -> WritablePartition:
         directory = self.path / partition_directory(topic.name, index)
-        bounds = self.slots.bounds((topic.id, index)) or EMPTY
-        if bounds is not EMPTY and not _agrees(directory, bounds):
-            bounds = self._opened.recover(topic, index)
         return WritablePartition(
             topic.name,
             index,
@@ -128,7 +123,7 @@ class WritingStore(Store):
             topic.config,
             self._cache,
             topic_id=topic.id,
-            bounds=bounds,
+            bounds=self._opened.bounds(topic, index),
             leader_epoch=self._opened.metadata.leader_epoch,
             services=self,
         )
@@ -273,6 +268,7 @@ class WritingStore(Store):
 
     def _close_partition(self, partition: WritablePartition) -> OSError | None:
         try:
+            partition.settle()
             partition.close(Closed(f"the store {self.path} is closed; open it again"))
         except OSError as error:  # the others are closed all the same; the next open recovers
             return error
@@ -308,11 +304,3 @@ _SYNCING: Mapping[str, Callable[[WritingStore], Durability]] = {
     "fsync": lambda store: SyncOnAppend(),
     "memory": lambda store: NoSync(),
 }
-
-
-def _agrees(directory: Path, bounds: Bounds) -> bool:
-    """Whether the active segment is as long as the live file says."""
-    try:
-        return (directory / segment_file(bounds.base)).stat().st_size == bounds.position
-    except FileNotFoundError:
-        return bounds.position == 0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from itertools import groupby
 
 import pytest
 
+import pykafkalite as pk
 from tests.cli.conftest import GOLDEN
 from tests.cli.test_verify import batch_positions, flip
 
@@ -81,6 +83,15 @@ def test_a_damaged_place_is_shown_between_the_batches_and_fails(cli, golden):
 def test_batches_alone_are_a_line_each(cli):
     log = min(ROLLED.glob("*.log"))
     assert len(cli("dump", "--no-records", log).out.splitlines()) == len(list(batch_positions(log)))
+
+
+def test_what_the_writer_publishes_is_shown_by_partition(cli, tmp_path):
+    assert cli("topic", "create", "t", "-p", 2).code == 0
+    with pk.open(tmp_path / "log") as log:
+        log.topic("t").append(b"value", partition=1)
+        live, *slots = cli("dump", tmp_path / "log" / "pykafkalite.live", "--json").rows
+    assert (live["kind"], live["pid"]) == ("live", os.getpid())
+    assert (1, 1) in [(slot["partition"], slot["high_watermark"]) for slot in slots]
 
 
 def test_a_file_of_no_known_kind_is_refused(cli, tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -92,3 +95,22 @@ def test_bench_prints_a_rate_for_each_workload(cli):
         "scan.messages",
     ]
     assert all(row["records"] and row["records_per_second"] > 0 for row in rows)
+
+
+def test_a_bar_is_shown_on_a_terminal_and_nowhere_else(tmp_path):
+    with pk.open(tmp_path / "log") as log:
+        log.create_topic("t")
+    (tmp_path / "lines.txt").write_bytes(b"line\n" * 200_000)
+    command = [*COMMAND, "produce", "t", str(tmp_path / "lines.txt"), "--at", str(tmp_path / "log")]
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(command, stderr=theirs)
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):  # Linux's way to say that the other side is closed
+        while part := os.read(ours, 4096):
+            seen += part
+    os.close(ours)
+    assert process.wait(timeout=10) == 0
+    assert b"produce t" in seen
+    piped = subprocess.run(command, capture_output=True, check=True)
+    assert b"produce t" not in piped.stderr

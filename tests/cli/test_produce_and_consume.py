@@ -177,6 +177,12 @@ def test_an_unknown_topic_is_named_with_the_way_to_make_it(cli, topic, stdin):
     [
         ("a.jsonl", b'{"a": 1}\nnonsense\n', "line 2 is not JSON"),
         ("a.jsonl", b"[1]\n", "line 1 is not a JSON object"),
+        ("a.jsonl", b'{"value": "a"}\n{"value": "b", "timestamp": "noon"}\n', "row 2: "),
+        ("a.jsonl", b'{"value": "a", "headers": [1]}\n', "row 1: "),
+        ("a.jsonl", b'{"value": "a", "partition": "x"}\n', "row 1: "),
+        ("a.jsonl", b'{"value": {"base64": "@@@@"}}\n', "row 1: "),
+        ("a.jsonl", b'{"value": "a", "partition": 9}\n', "partition 9"),
+        ("a.csv", b"a,b\n1,2,3\n", "not CSV"),
         ("a.parquet", b"not parquet", "not Parquet"),
         ("a.arrow", b"not arrow at all", "not Arrow IPC"),
     ],
@@ -185,6 +191,45 @@ def test_a_file_that_is_not_what_it_says_is_refused(cli, topic, tmp_path, name, 
     (tmp_path / name).write_bytes(content)
     result = cli("produce", topic, tmp_path / name)
     assert (result.code, said in result.err) == (1, True)
+
+
+def test_a_record_too_large_says_how_many_are_stored_before_it(cli, topic, tmp_path):
+    (tmp_path / "lines.txt").write_bytes(b"small\n" * 1_000_000 + b"x" * 2_000_000)
+    result = cli("produce", topic, tmp_path / "lines.txt", "--json")
+    assert (result.code, result.error["type"]) == (1, "MessageTooLarge")
+    (row,) = cli("topic", "list", "--json").json
+    assert f"after {row['records']:,} records (which are stored)" in result.error["message"]
+    assert row["records"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--start", "nonsense"], 2),
+        (["--start", "-10parsecs"], 2),
+        (["--start", "0=1,1=nonsense"], 2),
+        (["--start", "99999"], 3),
+        (["--partition", "9"], 3),
+        (["--group", ""], 2),
+        (["--output", "parquet", "--follow"], 2),
+        (["--at", "ftp://host"], 2),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused_with_what_can(cli, filled, options, code):
+    result = cli("consume", filled, *options, "--json")
+    assert (result.code, result.error["exit"], result.out) == (code, code, "")
+
+
+def test_a_damaged_batch_is_named_and_the_offset_given_goes_on_behind_it(cli, topic, tmp_path):
+    with pk.open(tmp_path / "log") as log:
+        for value in (b"one", b"two", b"three"):
+            log.topic(topic).append(value, partition=0)
+    segment = tmp_path / "log" / f"{topic}-0" / f"{0:020d}.log"
+    segment.write_bytes(segment.read_bytes().replace(b"two", b"2wo"))
+    result = cli("consume", topic, "-o", "jsonl", "--json")
+    assert (result.code, result.error["type"], result.error["path"]) == (1, "CorruptBatch", str(segment))
+    assert [row["value"] for row in result.rows] == ["one"]
+    assert values(cli, topic, "--start", f"0={result.error['next_offset']}") == ["three"]
 
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are(cli, topic, tmp_path):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
+import time
 
 import pytest
 
+import pykafkalite as pk
 from tests.cli.conftest import GOLDEN
 
 SEGMENT = "rolled-0/00000000000000000000"
@@ -129,3 +132,26 @@ def test_a_directory_that_is_not_there_is_said_with_the_next_step(cli, tmp_path)
 def test_a_directory_that_holds_no_log_is_no_success(cli, tmp_path):
     result = cli("verify", tmp_path, "--json")
     assert (result.code, result.error["type"]) == (3, "NotAStore")
+
+
+def test_a_log_that_is_being_written_is_whole_at_every_moment(cli, tmp_path):
+    reports = []
+    with pk.open(tmp_path / "log") as log:
+        topic, enough = log.create_topic("t"), threading.Event()
+
+        def append():
+            while not enough.is_set():
+                topic.append(b"x" * 10_000)
+
+        thread = threading.Thread(target=append)
+        thread.start()
+        try:
+            for count in range(100, 600, 100):
+                while topic.describe()[0].end_offset < count:
+                    time.sleep(0.001)
+                reports.append(cli("verify", tmp_path / "log", "--json").json)
+        finally:
+            enough.set()
+            thread.join()
+    assert [report["problems"] for report in reports] == [[]] * 5
+    assert reports[0]["records"] >= 100

@@ -1,5 +1,6 @@
 """Consumers and groups: shares, commits, resuming."""
 
+import threading
 import time
 from datetime import UTC, datetime
 from itertools import islice
@@ -106,6 +107,17 @@ def test_two_consumers_of_a_group_share_the_partitions_and_two_groups_do_not(log
     assert sorted(read(other)) == everything()
 
 
+def test_members_of_a_group_may_read_different_topics(log, three, topic):
+    a = log.consumer(["three"], group="g")
+    b = log.consumer(["events", "three"], group="g")
+    dealt = {
+        name: [at for at in a.assignment + b.assignment if at.topic == name] for name in ("events", "three")
+    }
+    assert dealt["events"] == [TopicPartition("events", 0)]
+    assert sorted(at.partition for at in dealt["three"]) == [0, 1, 2]
+    assert not [at for at in a.assignment if at.topic == "events"]
+
+
 def test_when_a_consumer_leaves_the_others_take_over_from_its_commits(log, three):
     a, b = (log.consumer(["three"], group="g") for _ in range(2))
     read(a)
@@ -144,6 +156,29 @@ def test_a_topic_that_grows_is_read_whole(log, topic):
         assert read(consumer, timeout=1.5) == [("events", 1, 0)]
 
 
+def test_a_topic_that_grows_is_noticed_while_others_are_busy(log, topic):
+    noise = log.create_topic("noise")
+    stop = threading.Event()
+
+    def make_noise():
+        while not stop.wait(0.01):
+            noise.append(b"x")
+
+    thread = threading.Thread(target=make_noise)
+    thread.start()
+    try:
+        with log.consumer(["events"]) as consumer:
+            messages = consumer.messages(timeout=5)
+            topic.append(b"first")
+            assert next(messages).partition == 0
+            topic.add_partitions(2)
+            topic.append(b"new", partition=1)
+            assert next(messages).partition == 1
+    finally:
+        stop.set()
+        thread.join()
+
+
 def test_partitions_take_turns(log):
     topic = log.create_topic("large", partitions=2)
     for partition in (0, 1):
@@ -153,6 +188,21 @@ def test_partitions_take_turns(log):
     with log.consumer("large") as consumer:
         seen = [batch.column("partition")[0].as_py() for batch in consumer.batches(timeout=NOW)]
     assert seen[:4] in ([0, 1, 0, 1], [1, 0, 1, 0])
+
+
+def test_a_topic_that_is_made_anew_is_read_from_its_start_and_old_commits_are_gone(log, topic):
+    for _ in range(5):
+        topic.append(b"old")
+    with log.consumer("events", group="g") as consumer:
+        messages = consumer.messages(timeout=0.05)
+        assert len(list(messages)) == 5
+        consumer.commit()
+        log.delete_topic("events")
+        assert "g" not in [name for name, group in log.groups().items() if group.describe()]
+        assert read(consumer) == []
+        log.create_topic("events").append(b"new")
+        assert read(consumer, timeout=1.5) == [("events", 0, 0)]
+        assert consumer.commit() == {TopicPartition("events", 0): 1}
 
 
 def test_several_topics_share_one_dictionary(log, three, topic):

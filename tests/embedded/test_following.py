@@ -120,6 +120,35 @@ def test_ctrl_c_ends_a_wait_at_once(path, topic):
     reader.wait(10)
 
 
+@pytest.mark.parametrize(
+    "work", ["topic.append_batch(data)", "topic.scan().to_arrow()", "list(topic.scan().messages())"]
+)
+def test_ctrl_c_ends_work_at_once_and_leaves_whole_batches(path, log, work):
+    log.create_topic("work", config={"retention.ms": -1}).append_batch(rows(300_000))
+    log.close()
+    worker = run(
+        path,
+        "import pyarrow\n"
+        "data = pyarrow.record_batch({'value': pyarrow.array([b'v' * 20] * 3_000_000)})\n"
+        "log = pk.open(path); topic = log.topic('work')\n"
+        "def go():\n"
+        f"    while True: {work}\n"
+        "print('ready', flush=True)\n"
+        "try: go()\n"
+        "except KeyboardInterrupt: print(time.monotonic(), flush=True)\n"
+        "log.close()\n",
+    )
+    assert worker.stdout.readline() == "ready\n"
+    time.sleep(0.3)
+    sent = time.monotonic()
+    os.kill(worker.pid, signal.SIGINT)
+    assert float(worker.stdout.readline()) - sent < 0.05
+    assert worker.wait(30) == 0
+    with pk.open(path) as again:
+        scan = again.topic("work").scan(columns=["offset"])
+        assert scan.to_arrow().num_rows == scan.bounds[0][1] >= 300_000
+
+
 def test_a_forked_child_is_told_to_open_anew_and_harms_nothing(log, topic):
     topic.append(b"before")
     consumer = log.consumer("events", group="g")

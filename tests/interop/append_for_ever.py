@@ -1,4 +1,4 @@
-"""A process to be killed: appends to the topic `killed`, prints how many records are acknowledged."""
+"""A process to be killed: appends to the topic `killed`, prints the log end after each acknowledgement."""
 
 import sys
 
@@ -6,10 +6,13 @@ from ours import fill, mixed
 
 import pykafkalite as pk
 
+SMALL = {"internal_segment_bytes": 20_000, "index_interval_bytes": 1000}
+
 if __name__ == "__main__":
-    topic = fill(pk.open(sys.argv[1]), "killed", internal_segment_bytes=20_000, index_interval_bytes=1000)
-    done = 0
+    log = pk.open(sys.argv[1])
+    topic = log.topic("killed") if "killed" in log.topics() else fill(log, "killed", **SMALL)
+    end = topic.describe()[0].end_offset
     while True:
-        topic.append_batch(mixed(50, done))
-        done += 50
-        print(done, flush=True)
+        topic.append_batch(mixed(50, end))
+        end += 50
+        print(end, flush=True)

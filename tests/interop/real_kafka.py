@@ -55,8 +55,10 @@ def classpath() -> str:
         if not stamp.exists() or stamp.read_text() != digest:
             mvn = ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "clean", "compile"]
             done = subprocess.run(mvn, capture_output=True, text=True, check=False)
+            if done.returncode and "could not resolve" in done.stdout.lower():
+                raise Unavailable(f"Maven could not bring Kafka: {done.stdout[-2000:]}")
             if done.returncode:
-                raise Unavailable(f"Maven could not bring Kafka: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+                raise RuntimeError(f"the oracle does not compile: {done.stdout}{done.stderr}")
             BUILD.mkdir(parents=True, exist_ok=True)
             stamp.write_text(digest)
     return f"{BUILD / 'classes'}:{BUILD / 'jars'}/*"

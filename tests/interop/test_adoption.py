@@ -1,6 +1,7 @@
 """A real Kafka takes over a copy of a closed directory of ours, and goes on from there."""
 
 import shutil
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ours import CODECS, FOREVER, fill, mixed, records, uuid, without_type
@@ -11,6 +12,18 @@ import pykafkalite as pk
 pytestmark = pytest.mark.interop
 
 SMALL = {"internal_segment_bytes": 20_000, "index_interval_bytes": 1000}
+CONFIGURED = {
+    "cleanup.policy": ["compact", "delete"],
+    "compression.gzip.level": 3,
+    "flush.messages": 1000,
+    "message.timestamp.before.max.ms": 10**12,
+    "min.cleanable.dirty.ratio": 0.25,
+    "preallocate": True,
+    "retention.bytes": 10**9,
+    "segment.bytes": "2097152",
+    "segment.jitter.ms": 5,
+    "unclean.leader.election.enable": "TRUE",
+}
 
 
 def write(directory):
@@ -22,6 +35,7 @@ def write(directory):
         fill(log, "stamped", 30, 30, message_timestamp_type="LogAppendTime")
         fill(log, "shortened", *[50] * 20, **SMALL).delete_records(333)
         log.create_topic("empty", partitions=2, config=FOREVER)
+        log.create_topic("configured", config=CONFIGURED)
         log.create_topic("gone").append(b"gone")
         log.delete_topic("gone")
         for group, topics in {"g1": ["spread"], "g2": ["spread", "stamped"]}.items():
@@ -30,6 +44,10 @@ def write(directory):
                     consumer.commit()
     with pk.open(directory, mode="r") as log:
         return known(log)
+
+
+def moment(milliseconds):
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
 
 
 def known(log):
@@ -73,7 +91,17 @@ def test_kafka_serves_a_closed_directory_of_ours_and_goes_on_from_there(new_kafk
     with kafka:
         adopted = told(kafka)
         assert adopted == ours
-        more = [{"topic": name, "partition": p, "value": b64(b"by Kafka")} for name, p in kafka.partitions()]
+        for name in ("packed-zstd", "packed-uncompressed", "stamped"):
+            at = [it["timestamp"] for it in ours["records"] if it["topic"] == name][::13]
+            times = [time + late for time in at for late in (-1, 0, 1)]
+            with pk.open(tmp_path / "data", mode="r") as log:
+                found = [log.topic(name).offsets(moment(it))[0] for it in times]
+                end = log.topic(name).describe()[0].end_offset
+            kafkas = kafka.ask("offsets_at", partitions=[[name, 0]], timestamps=times)
+            assert found == [end if it == -1 else it for it in kafkas]
+        more = [
+            {"topic": name, "partition": p, "key": b64(b"k"), "value": None} for name, p in kafka.partitions()
+        ]
         kafka.ask("produce", batches=[more, more])
         transaction = [{"topic": "spread", "partition": 0, "value": b64(b"in a transaction")}]
         kafka.ask("produce", batches=[transaction], config={"transactional.id": "t"}, end="commit")

@@ -1,5 +1,6 @@
 """Kafka's DumpLogSegments finds nothing wrong in directories that we wrote."""
 
+import random
 import re
 import shutil
 import signal
@@ -7,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from ours import CODECS, FOREVER, fill, mixed
+from ours import CODECS, FOREVER, fill, mixed, records, without_type
 from real_kafka import HERE, KafkaError
 
 import pykafkalite as pk
@@ -65,6 +66,13 @@ def test_topics_that_are_still_open_for_writing_pass(oracle, tmp_path):
             oracle.dump("--deep-iteration", "--files", path)
 
 
+@pytest.mark.parametrize("durability", ["os", "fsync"])
+def test_preallocated_segments_pass(durability, oracle, tmp_path):
+    with pk.open(tmp_path / "data", durability=durability) as log:
+        fill(log, "reserved", *[50] * 20, **SMALL, preallocate=True)
+    assert offsets(oracle.check(tmp_path / "data" / "reserved-0")) == list(range(1000))
+
+
 def test_a_directory_written_in_several_sessions_passes(oracle, tmp_path):
     for session in range(5):
         with pk.open(tmp_path / "data") as log:
@@ -73,18 +81,37 @@ def test_a_directory_written_in_several_sessions_passes(oracle, tmp_path):
     assert offsets(oracle.check(tmp_path / "data" / "grown-0")) == list(range(850))
 
 
-def test_a_directory_of_a_killed_process_passes_after_recovery(oracle, tmp_path):
-    child = subprocess.Popen(
-        [sys.executable, HERE / "append_for_ever.py", tmp_path / "data"], stdout=subprocess.PIPE, text=True
-    )
-    with child:
-        for _ in range(30):
+def kill_a_writer(directory, *, after):
+    """Starts a process that appends, kills it after so many acknowledgements; the log end it was told last."""
+    command = [sys.executable, HERE / "append_for_ever.py", directory]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        for _ in range(after):
             acknowledged = int(child.stdout.readline())
         child.send_signal(signal.SIGKILL)
+        return max([acknowledged, *map(int, child.stdout.read().split("\n")[:-1])])
+
+
+def test_a_directory_of_a_killed_process_passes_after_recovery(oracle, tmp_path):
+    acknowledged = kill_a_writer(tmp_path / "data", after=30)
     pk.open(tmp_path / "data").close()
     found = offsets(oracle.check(tmp_path / "data" / "killed-0"))
     assert found == list(range(len(found)))
     assert len(found) >= acknowledged > 0
+
+
+@pytest.mark.long
+def test_a_directory_that_is_killed_again_and_again_passes_every_time(oracle, new_kafka, tmp_path):
+    choose = random.Random(9)
+    for _ in range(30):
+        acknowledged = kill_a_writer(tmp_path / "data", after=choose.randrange(1, 40))
+        pk.open(tmp_path / "data").close()
+        found = offsets(oracle.check(tmp_path / "data" / "killed-0"))
+        assert found == list(range(len(found)))
+        assert len(found) >= acknowledged
+    with pk.open(tmp_path / "data", mode="r") as log:
+        ours = records(log)
+    with new_kafka(tmp_path / "data") as kafka:
+        assert without_type(kafka.records()) == ours
 
 
 def test_a_directory_with_a_torn_tail_passes_after_recovery(oracle, tmp_path):

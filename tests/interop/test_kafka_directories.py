@@ -8,6 +8,7 @@ from ours import records, without_type
 from real_kafka import GOLDEN, brief
 
 import pykafkalite as pk
+from pykafkalite.storage.verify import verify
 
 CASES = sorted(it.name for it in GOLDEN.iterdir() if it.is_dir())
 each_case = pytest.mark.parametrize("golden", CASES, indirect=True)
@@ -83,3 +84,23 @@ def test_kafkas_time_indexes_find_the_first_record_of_a_time(golden):
             moment = datetime.fromtimestamp(it["timestamp"] / 1000, UTC)
             first = min(other["offset"] for other in timed if other["timestamp"] >= it["timestamp"])
             assert topic.offsets(moment) == {0: first}
+
+
+@pytest.mark.parametrize("golden", ["groups"], indirect=True)
+def test_a_consumer_goes_on_from_what_its_group_committed_to_kafka(golden):
+    data, expected = golden
+    committed = {(topic, p): offset for topic, p, offset, _ in expected["groups"]["simple"]}
+    left = [(it["partition"], it["offset"]) for it in expected["records"]]
+    left = [(p, offset) for p, offset in left if offset >= committed["read", p]]
+    with pk.open(data, mode="r") as log, log.consumer(["read"], group="simple") as consumer:
+        found = [(it.partition, it.offset) for it in consumer.messages(timeout=0)]
+        assert sorted(found) == left
+        with pytest.raises(pk.errors.ReadOnly):
+            consumer.commit()
+
+
+@each_case
+def test_a_directory_of_kafka_is_verified_without_a_complaint(golden):
+    report = verify(golden[0])
+    assert report.problems == []
+    assert report.records > len(golden[1]["records"])  # Those of internal topics too.

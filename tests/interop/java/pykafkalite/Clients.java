@@ -99,6 +99,17 @@ final class Clients implements AutoCloseable {
         return offsets;
     }
 
+    /** {"partitions": [one], "timestamps": [..]} -> for each the first offset of that time or later, -1: none */
+    Object offsetsAt(JsonNode request) throws Exception {
+        TopicPartition partition = partitions(request).get(0);
+        List<Long> offsets = new ArrayList<>();
+        for (JsonNode it : request.get("timestamps")) {
+            OffsetSpec time = OffsetSpec.forTimestamp(it.asLong());
+            offsets.add(admin(request).listOffsets(Map.of(partition, time)).partitionResult(partition).get().offset());
+        }
+        return offsets;
+    }
+
     /** {"partitions": [..], "before": offset} */
     Object deleteRecords(JsonNode request) throws Exception {
         Map<TopicPartition, RecordsToDelete> before = new HashMap<>();
@@ -266,7 +277,7 @@ final class Clients implements AutoCloseable {
         return partitions;
     }
 
-    private static Map<String, String> map(JsonNode object) {
+    static Map<String, String> map(JsonNode object) {
         return object.properties().stream().collect(Collectors.toMap(Map.Entry::getKey, it -> it.getValue().asText()));
     }
 }

@@ -32,7 +32,8 @@ public final class Oracle {
         BufferedReader requests = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         try (Clients clients = new Clients()) {
             for (String line = requests.readLine(); line != null; line = requests.readLine()) {
-                replies.println(JSON.writeValueAsString(reply(clients, JSON.readTree(line))));
+                replies.write(JSON.writeValueAsBytes(reply(clients, JSON.readTree(line))));
+                replies.write('\n');
                 replies.flush();
             }
         }
@@ -53,9 +54,13 @@ public final class Oracle {
             case "dump" -> run(() -> DumpLogSegments.main(strings(request.get("args"))));
             case "format" -> run(() -> kafka.tools.StorageTool.execute(strings(request.get("args")), System.out));
             case "partitions" -> partitions(request);
+            case "topic_names" -> Rules.topicNames(request);
+            case "topic_configs" -> Rules.topicConfigs(request);
+            case "topic_defaults" -> Rules.topicDefaults();
             case "forget" -> clients.forget(request);
             case "create" -> clients.create(request);
             case "topics" -> clients.topics(request);
+            case "offsets_at" -> clients.offsetsAt(request);
             case "offsets" -> clients.offsets(request);
             case "delete_records" -> clients.deleteRecords(request);
             case "committed" -> clients.committed(request);
