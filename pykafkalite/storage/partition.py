@@ -327,7 +327,7 @@ class WritablePartition(Partition):
                 self.move_start(before)
             return self._published.start
 
-    def settle(self) -> None:
+    def mend(self) -> None:
         """Before a clean stop: what a failed sync left unsure is written anew. Raises StorageError."""
         with self.lock:
             if self.commit.failed is not None:

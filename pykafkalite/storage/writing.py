@@ -268,7 +268,7 @@ class WritingStore(Store):
 
     def _close_partition(self, partition: WritablePartition) -> OSError | None:
         try:
-            partition.settle()
+            partition.mend()
             partition.close(Closed(f"the store {self.path} is closed; open it again"))
         except OSError as error:  # the others are closed all the same; the next open recovers
             return error
