@@ -24,6 +24,7 @@ class Raw:
         host, port = address.split(":")
         self.socket = socket.create_connection((host, int(port)), timeout=10)
         self._next = 0
+        self.keep: list[bytes] = []  # what was sent
 
     def send(self, api_key: int, version: int, **fields: Any) -> int:
         """Send a request; its correlation id."""
@@ -37,7 +38,8 @@ class Raw:
     def send_bytes(self, api_key: int, version: int, body: bytes, *, flexible: bool = False) -> int:
         self._next += 1
         header = struct.pack(">hhih", api_key, version, self._next, 4) + b"test" + bytes(flexible)
-        self.socket.sendall(struct.pack(">i", len(header) + len(body)) + header + body)
+        self.keep.append(struct.pack(">i", len(header) + len(body)) + header + body)
+        self.socket.sendall(self.keep[-1])
         return self._next
 
     def receive_frame(self) -> bytes:
