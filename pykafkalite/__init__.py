@@ -7,6 +7,9 @@
     flights.append(b"departed", key=b"JFK")
     flights.scan().to_arrow()
 
+    with pk.Broker(log) as broker:      # any Kafka client, at broker.bootstrap_servers
+        ...
+
 Importing this is quick: what it names is loaded when it is first used.
 """
 
@@ -22,11 +25,16 @@ if TYPE_CHECKING:
 
     from pykafkalite import api as api
     from pykafkalite._core import Message as Message
+    from pykafkalite.broker.in_process import Broker as Broker
     from pykafkalite.embedded import Log as Log
 
-__all__ = ["Log", "Message", "api", "errors", "open"]
+__all__ = ["Broker", "Log", "Message", "api", "errors", "open"]
 
-_LAZY = {"Log": "pykafkalite.embedded", "Message": "pykafkalite._core"}
+_LAZY = {
+    "Broker": "pykafkalite.broker.in_process",
+    "Log": "pykafkalite.embedded",
+    "Message": "pykafkalite._core",
+}
 
 
 def open(address: str | os.PathLike[str], *, mode: str = "a", durability: str = "os") -> Log:

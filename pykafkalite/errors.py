@@ -165,6 +165,10 @@ class StoreLocked(Error):
     pid: int | None = None
 
 
+class AddressInUse(Error, OSError):
+    """Another program listens on the address that a broker was to listen on."""
+
+
 class ReadOnly(Error, PermissionError):
     """A write through a log that was opened with mode="r"."""
 

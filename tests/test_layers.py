@@ -51,11 +51,17 @@ def test_native_names_come_through_the_one_door():
             assert not [name for name in imports(path) if name.startswith("pykafkalite._core.")], path
 
 
-def test_no_layer_below_the_broker_opens_a_socket():
-    assert importers("socket", "socketserver", "ssl", "kio") == []
+def test_no_layer_but_the_broker_opens_a_socket():
+    users = importers("socket", "socketserver", "ssl", "kio")
+    assert not [name for name in users if not name.startswith("broker/")]
 
 
-def test_an_event_loop_runs_only_where_async_for_is_offered():
-    users = importers("asyncio")
+def test_an_event_loop_runs_only_in_the_broker_and_where_async_for_is_offered():
+    users = [name for name in importers("asyncio") if not name.startswith("broker/")]
     assert not [name for name in users if not name.startswith("embedded/")]
     assert len(users) <= 1
+
+
+def test_storage_and_groups_know_nothing_of_the_wire():
+    for path in sorted((PACKAGE / "storage").glob("*.py")) + sorted((PACKAGE / "coordinator").glob("*.py")):
+        assert not {name.split(".")[0] for name in imports(path)} & {"kio", "socket", "asyncio"}, path

@@ -1,15 +1,18 @@
-"""Topic configs as DescribeConfigs tells them: value, where it comes from, type."""
+"""Configs as DescribeConfigs tells them: value, where it comes from, type."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ..storage.config_types import INT_MAX, Choice, Flag, Ratio, Whole
+from .texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..storage.config import Setting, TopicConfig
+    from ..storage.config import TopicConfig
+    from .settings import BrokerSetting, Settings
+    from .topic_defaults import TopicDefault
 
 # org.apache.kafka.clients.admin.ConfigEntry.ConfigSource and ConfigType, as DescribeConfigs numbers them.
 DYNAMIC_TOPIC_CONFIG, STATIC_BROKER_CONFIG, DEFAULT_CONFIG = 1, 4, 5
@@ -22,20 +25,34 @@ def topic_configs(config: TopicConfig) -> Iterator[dict[str, Any]]:
         value = config[name]
         if value is None:
             continue
-        is_set = name in config.overrides
+        is_told = name in config.defaults
+        source = STATIC_BROKER_CONFIG if is_told else DEFAULT_CONFIG
         yield {
             "name": name,
             "value": setting.kind.text(value),
-            "config_source": DYNAMIC_TOPIC_CONFIG if is_set else DEFAULT_CONFIG,
+            "config_source": DYNAMIC_TOPIC_CONFIG if name in config.overrides else source,
         }
 
 
-def type_of(setting: Setting[Any]) -> int:
+def broker_configs(settings: Settings) -> Iterator[tuple[dict[str, Any], BrokerSetting[Any] | TopicDefault]]:
+    """Each config of the broker, described as a topic's is, and its row."""
+    for row, text in settings.rows():
+        is_told = row.name in settings.sources
+        yield (
+            {
+                "name": row.name,
+                "value": text,
+                "config_source": STATIC_BROKER_CONFIG if is_told else DEFAULT_CONFIG,
+            },
+            row,
+        )
+
+
+def type_of(kind: object) -> int:
     """The number of a config's type."""
-    kind = setting.kind
     if isinstance(kind, Whole):
         return INT if kind.high <= INT_MAX else LONG
-    for cls, number in ((Flag, BOOLEAN), (Choice, STRING), (Ratio, DOUBLE)):
+    for cls, number in ((Flag, BOOLEAN), (Choice, STRING), (Text, STRING), (Ratio, DOUBLE)):
         if isinstance(kind, cls):
             return number
     return LIST

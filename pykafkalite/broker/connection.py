@@ -11,7 +11,7 @@ import inspect
 import logging
 import os
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import wire
 from .frames import FrameError, Frames
@@ -48,8 +48,7 @@ class Connection(asyncio.BufferedProtocol):
     # --- asyncio's side --------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self.peer = str(transport.get_extra_info("peername"))
         descriptor = transport.get_extra_info("socket").fileno()
         self._socket = socket.socket(fileno=os.dup(descriptor))

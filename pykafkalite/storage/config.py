@@ -28,9 +28,9 @@ _REPLICAS = Words("* or a list of partition:broker", _REPLICA.fullmatch, alone="
 
 
 class Setting(Generic[T]):
-    """One row of the table; on a TopicConfig, the attribute with that config's value.
+    """One row of a table; on a TopicConfig (or a broker's Settings), the attribute with that config's value.
 
-    Not a data descriptor: a TopicConfig keeps what was set in its `__dict__`, which Python looks at first.
+    Not a data descriptor: its owner keeps what was set in its `__dict__`, which Python looks at first.
     """
 
     def __init__(self, name: str, kind: ConfigType[T], default: T, doc: str) -> None:
@@ -43,8 +43,8 @@ class Setting(Generic[T]):
     @overload
     def __get__(self, config: None, owner: type) -> Setting[T]: ...
     @overload
-    def __get__(self, config: TopicConfig, owner: type) -> T: ...
-    def __get__(self, config: TopicConfig | None, owner: type) -> Setting[T] | T:
+    def __get__(self, config: object, owner: type) -> T: ...
+    def __get__(self, config: object | None, owner: type) -> Setting[T] | T:
         return self if config is None else self.default
 
     def parse(self, value: object) -> T:
@@ -59,7 +59,7 @@ class TopicConfig(Mapping[str, Any]):
     """The configs of one topic: immutable, complete with defaults, equal when the same things were set.
 
     Attributes are typed (`config.segment_bytes`), items go by Kafka's name (`config["segment.bytes"]`).
-    `overrides` is what was set, in Kafka's text.
+    `overrides` is what was set, in Kafka's text; `defaults` is what a broker was told for all topics.
     """
 
     # fmt: off
@@ -143,14 +143,20 @@ class TopicConfig(Mapping[str, Any]):
     overrides: Mapping[str, str]
     """What was set: Kafka's name -> Kafka's text."""
 
-    def __init__(self, given: Mapping[str, object] | None = None) -> None:
+    defaults: Mapping[str, Any]
+    """Where they are not Kafka's: Kafka's name -> typed value."""
+
+    def __init__(
+        self, given: Mapping[str, object] | None = None, defaults: Mapping[str, Any] | None = None
+    ) -> None:
         """Raises InvalidConfig for an unknown name (with the nearest one) or a value that is not allowed."""
         values = {name: _setting(name).parse(value) for name, value in _mapping(given or {}).items()}
-        self._fill(values, {name: self.table[name].kind.text(value) for name, value in values.items()})
+        overrides = {name: self.table[name].kind.text(value) for name, value in values.items()}
+        self._fill(values, overrides, defaults or {})
         self._check()
 
     @classmethod
-    def stored(cls, overrides: Mapping[str, str]) -> TopicConfig:
+    def stored(cls, overrides: Mapping[str, str], defaults: Mapping[str, Any] | None = None) -> TopicConfig:
         """From text that was checked when it was stored; what is unknown here is kept but has no effect."""
         values = {}
         for name, text in overrides.items():
@@ -159,7 +165,7 @@ class TopicConfig(Mapping[str, Any]):
             except InvalidConfig:
                 continue
         config = cls.__new__(cls)
-        config._fill(values, dict(overrides))
+        config._fill(values, dict(overrides), defaults or {})
         return config
 
     def with_changes(self, changes: Mapping[str, object | None]) -> TopicConfig:
@@ -170,7 +176,7 @@ class TopicConfig(Mapping[str, Any]):
         unknown = {name: text for name, text in kept.items() if name not in self.table}
         known = {name: text for name, text in kept.items() if name in self.table}
         changed = TopicConfig(
-            {**known, **{name: value for name, value in changes.items() if value is not None}}
+            {**known, **{name: value for name, value in changes.items() if value is not None}}, self.defaults
         )
         changed.__dict__["overrides"] = {**unknown, **changed.overrides}
         return changed
@@ -193,9 +199,13 @@ class TopicConfig(Mapping[str, Any]):
         """The largest batch an append takes: max.message.bytes, or a whole segment where that is less."""
         return min(self.max_message_bytes, self.segment_size)
 
-    def _fill(self, values: Mapping[str, object], overrides: dict[str, str]) -> None:
-        self.__dict__.update({self.table[name].attribute: value for name, value in values.items()})
+    def _fill(
+        self, values: Mapping[str, object], overrides: dict[str, str], defaults: Mapping[str, object]
+    ) -> None:
+        every = {**defaults, **values}
+        self.__dict__.update({self.table[name].attribute: value for name, value in every.items()})
         self.__dict__["overrides"] = overrides
+        self.__dict__["defaults"] = defaults
 
     def _check(self) -> None:
         if self.min_compaction_lag_ms > self.max_compaction_lag_ms:

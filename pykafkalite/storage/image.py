@@ -7,7 +7,7 @@ Rule 2: `records` gives records that add up to the same Image again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pykafkalite.errors import CorruptBatch
@@ -71,8 +71,8 @@ class _Draft:
     def of(cls, topic: Topic) -> _Draft:
         return cls(topic.name, topic.id, topic.partitions, dict(topic.config.overrides), topic.config)
 
-    def finish(self) -> Topic:
-        config = self.config or TopicConfig.stored(self.overrides)
+    def finish(self, defaults: Mapping[str, object]) -> Topic:
+        config = self.config or TopicConfig.stored(self.overrides, defaults)
         return Topic(self.name, self.id, self.partitions, config)
 
 
@@ -82,6 +82,8 @@ class Image:
     def __init__(self, node_id: int) -> None:
         self.node_id = node_id
         self.topics: dict[str, Topic] = {}
+        self.defaults: Mapping[str, object] = {}
+        """Typed topic configs that a broker was told for all topics; not recorded."""
         self.names: dict[UUID, str] = {}
         self.taken: dict[str, str] = {}
         """Collision key -> the topic that has it."""
@@ -94,6 +96,14 @@ class Image:
     @property
     def leader_epoch(self) -> int:
         return int(self.configs.get(LEADER_EPOCH, 0))
+
+    def use_defaults(self, defaults: Mapping[str, object]) -> None:
+        """Other defaults for the configs of all topics, those that are there too."""
+        self.defaults = defaults
+        for topic in list(self.topics.values()):
+            self.topics[topic.name] = replace(
+                topic, config=TopicConfig.stored(topic.config.overrides, defaults)
+            )
 
     # --- records -> image
 
@@ -136,7 +146,8 @@ class Image:
                     others.append(record)
                 case FeatureLevelRecord():
                     continue
-        self._publish([topic.finish() for name, topic in drafts.items() if name not in removed], removed)
+        kept = [topic.finish(self.defaults) for name, topic in drafts.items() if name not in removed]
+        self._publish(kept, removed)
         for record in others:
             self._set(record)
 

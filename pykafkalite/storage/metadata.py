@@ -152,7 +152,7 @@ class MetadataLog:
         check_topic_name(name)
         if name == "__cluster_metadata":
             raise InvalidTopic("__cluster_metadata is Kafka's own: no topic can have that name")
-        topic = Topic(name, random_id(), _check_partitions(name, partitions), TopicConfig(config))
+        topic = Topic(name, random_id(), _check_partitions(name, partitions), self.config(config))
         with self._lock:
             if name in self._image.topics:
                 raise TopicExists(f"there is a topic {name!r} already")
@@ -162,6 +162,15 @@ class MetadataLog:
                 )
             self._commit(self._image.topic_records(topic))
             return self.topic(name)
+
+    def config(self, given: Mapping[str, object] | None) -> TopicConfig:
+        """What a topic of such configs would have.  Raises InvalidConfig."""
+        return TopicConfig(given, self._image.defaults)
+
+    def use_topic_defaults(self, defaults: Mapping[str, object]) -> None:
+        """Typed topic configs that hold where a topic has none of its own; until the log is closed."""
+        with self._lock:
+            self._image.use_defaults(defaults)
 
     def delete_topic(self, name: str) -> Topic:
         """What was deleted.  Raises UnknownTopic."""

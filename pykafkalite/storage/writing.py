@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from .clock import Clock
+    from .config import TopicConfig
     from .image import Topic
 
 logger = logging.getLogger(__name__)
@@ -159,6 +160,17 @@ class WritingStore(Store):
                 partition.configure(topic.config)
         self.slots.live.bump()
         return topic
+
+    def topic_config(self, given: Mapping[str, object] | None = None) -> TopicConfig:
+        """What a topic that is created with such configs would have.  Raises InvalidConfig."""
+        return self._opened.metadata.config(given)
+
+    def use_topic_defaults(self, defaults: Mapping[str, object]) -> None:
+        """Typed topic configs that hold where a topic has none of its own, until the store is closed."""
+        self.check_usable()
+        self._opened.metadata.use_topic_defaults(defaults)
+        for partition in self._loaded():
+            partition.configure(self.topic(partition.topic).config)
 
     def delete_topic(self, name: str) -> None:
         with self._lock:

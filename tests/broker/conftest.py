@@ -3,29 +3,31 @@ from collections.abc import Iterator
 import pytest
 from raw import Raw
 
-from pykafkalite.broker.server import Broker
-from pykafkalite.broker.settings import Settings
-from pykafkalite.storage.store import Store
+import pykafkalite as pk
 from pykafkalite.storage.writing import WritingStore
 
 
 @pytest.fixture
-def store() -> Iterator[WritingStore]:
-    with Store.open(":memory:") as opened:
-        assert isinstance(opened, WritingStore)
+def log() -> Iterator[pk.Log]:
+    with pk.open(":memory:") as opened:
         opened.create_topic("events", 2, {"retention.ms": -1})
         yield opened
 
 
 @pytest.fixture
-def broker(store: WritingStore) -> Iterator[Broker]:
-    running = Broker(store, Settings(socket_request_max_bytes=1 << 20), "127.0.0.1", 0)
-    yield running
-    running.close()
+def store(log: pk.Log) -> WritingStore:
+    assert isinstance(log.store, WritingStore)
+    return log.store
 
 
 @pytest.fixture
-def raw(broker: Broker) -> Iterator[Raw]:
+def broker(log: pk.Log) -> Iterator[pk.Broker]:
+    with pk.Broker(log, config={"socket.request.max.bytes": 1 << 20}) as running:
+        yield running
+
+
+@pytest.fixture
+def raw(broker: pk.Broker) -> Iterator[Raw]:
     connection = Raw(broker.bootstrap_servers)
     yield connection
     connection.socket.close()

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from kio.schema.errors import ErrorCode
 
 from ...errors import Error
-from ...storage.config import TopicConfig
 from ...storage.naming import check_topic_name
 from ..codes import code_of
 from ..configs import topic_configs
 from ..router import handles
 
 if TYPE_CHECKING:
+    from ...storage.config import TopicConfig
     from ...storage.image import Topic
     from ..broker import Broker
     from ..wire import Request
@@ -52,7 +52,7 @@ async def _create(broker: Broker, request: Request, item: Any) -> Any:
     try:
         if request.body.validate_only:
             check_topic_name(item.name)
-            return _created(request, item.name, None, partitions, TopicConfig(configs))
+            return _created(request, item.name, None, partitions, broker.store.topic_config(configs))
         topic = await broker.on_disk(lambda: broker.store.create_topic(item.name, partitions, configs))
     except Error as error:
         return _failed(request, item.name, code_of(error), str(error))

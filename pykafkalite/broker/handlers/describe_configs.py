@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kio.schema.errors import ErrorCode
 
 from ...storage.config import TopicConfig
-from ..configs import STATIC_BROKER_CONFIG, STRING, topic_configs, type_of
+from ..configs import DEFAULT_CONFIG, broker_configs, topic_configs, type_of
 from ..router import handles
 
 if TYPE_CHECKING:
@@ -37,10 +37,16 @@ def _describe(broker: Broker, request: Request, item: Any) -> Any:
         if topic is None:
             error = ErrorCode.unknown_topic_or_partition
         else:
-            configs = [_of_topic(request, described) for described in topic_configs(topic.config)]
+            configs = [
+                _entity(request, described, TopicConfig.table[described["name"]], read_only=False)
+                for described in topic_configs(topic.config)
+            ]
     elif item.resource_type == BROKER:
         if item.resource_name in ("", str(broker.settings.node_id)):
-            configs = [_of_broker(request, name, text) for name, text in broker.settings.texts()]
+            configs = [
+                _entity(request, described, row, read_only=True)
+                for described, row in broker_configs(broker.settings)
+            ]
         else:
             error, message = ErrorCode.invalid_request, f"this is broker {broker.settings.node_id}"
     else:
@@ -56,38 +62,20 @@ def _describe(broker: Broker, request: Request, item: Any) -> Any:
     )
 
 
-def _of_topic(request: Request, described: dict[str, Any]) -> Any:
-    setting = TopicConfig.table[described["name"]]
-    synonyms = (
-        request.entity(
-            "DescribeConfigsSynonym",
-            name=described["name"],
-            value=described["value"],
-            source=described["config_source"],
-        ),
+def _entity(request: Request, described: dict[str, Any], row: Any, *, read_only: bool) -> Any:
+    synonym = request.entity(
+        "DescribeConfigsSynonym",
+        name=described["name"],
+        value=described["value"],
+        source=described["config_source"],
     )
     return request.entity(
         "DescribeConfigsResourceResult",
-        read_only=False,
-        is_default=described["config_source"] != 1,
+        read_only=read_only,
+        is_default=described["config_source"] == DEFAULT_CONFIG,
         is_sensitive=False,
-        synonyms=synonyms if request.body.include_synonyms else (),
-        config_type=type_of(setting),
-        documentation=setting.doc if getattr(request.body, "include_documentation", False) else None,
+        synonyms=(synonym,) if request.body.include_synonyms else (),
+        config_type=type_of(row.kind),
+        documentation=row.doc if getattr(request.body, "include_documentation", False) else None,
         **described,
-    )
-
-
-def _of_broker(request: Request, name: str, text: str) -> Any:
-    return request.entity(
-        "DescribeConfigsResourceResult",
-        name=name,
-        value=text,
-        read_only=True,
-        is_default=False,
-        config_source=STATIC_BROKER_CONFIG,
-        is_sensitive=False,
-        synonyms=(),
-        config_type=STRING,
-        documentation=None,
     )

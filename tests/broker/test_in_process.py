@@ -1,0 +1,127 @@
+"""`pk.Broker`: the same log, from the process and over the wire."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from raw import Raw, batch, fetch, produce, values_of
+
+import pykafkalite as pk
+from pykafkalite import errors
+
+
+def test_a_directory_is_served_and_closed_with_the_broker(tmp_path):
+    with pk.Broker(tmp_path / "data") as broker:
+        broker.log.create_topic("t").append(b"from inside")
+        raw = Raw(broker.bootstrap_servers)
+        produce(raw, "t", batch(b"from outside"))
+        assert values_of(fetch(raw, "t", 0).records) == [b"from inside", b"from outside"]
+        assert broker.log.topic("t").scan().to_arrow()["value"].to_pylist() == [
+            b"from inside",
+            b"from outside",
+        ]
+        raw.socket.close()
+    assert broker.closed
+    assert broker.log.closed
+    assert (tmp_path / "data" / ".kafka_cleanshutdown").exists()
+
+
+def test_a_log_that_was_given_stays_open():
+    with pk.open(":memory:") as log:
+        with pk.Broker(log):
+            pass
+        assert not log.closed
+
+
+def test_the_repr_says_what_is_served_where(broker):
+    assert repr(broker) == f"<Broker :memory: at {broker.bootstrap_servers}, 1 topic>"
+    broker.close()
+    assert repr(broker) == "<Broker :memory: closed>"
+
+
+def test_closing_twice_is_fine(broker):
+    broker.close()
+    broker.close()
+
+
+def test_a_read_only_log_is_not_served(tmp_path):
+    pk.open(tmp_path).close()
+    with pk.open(tmp_path, mode="r") as log, pytest.raises(errors.ReadOnly, match='mode="a"'):
+        pk.Broker(log)
+
+
+def test_a_port_in_use_is_told_and_leaves_nothing_open(broker, tmp_path):
+    with pytest.raises(errors.AddressInUse, match=r"another program listens on 127\.0\.0\.1:"):
+        pk.Broker(tmp_path, listen=broker.bootstrap_servers)
+    pk.Broker(tmp_path).close()
+
+
+def test_localhost_is_both_loopbacks(tmp_path):
+    with pk.Broker(":memory:", listen="localhost:0") as broker:
+        host, port = broker.bootstrap_servers.split(":")
+        assert host == "localhost"
+        addresses = {info[4][0] for info in socket.getaddrinfo("localhost", port, type=socket.SOCK_STREAM)}
+        for address in {"127.0.0.1", *addresses}:
+            socket.create_connection((address, int(port)), timeout=5).close()
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:0", ":0", "[::]:0"])
+def test_an_address_that_others_reach_has_to_be_allowed_in_words(listen):
+    with pytest.raises(errors.InvalidConfig, match=r"allow\.unauthenticated=true"):
+        pk.Broker(":memory:", listen=listen)
+
+
+def test_an_address_that_others_reach_can_be_allowed():
+    config = {"allow.unauthenticated": True, "advertised.listeners": "PLAINTEXT://broker.example:19092"}
+    with pk.Broker(":memory:", listen="0.0.0.0:0", config=config) as broker:
+        assert broker.bootstrap_servers == "broker.example:19092"
+
+
+@pytest.mark.parametrize("listen", ["localhost", "localhost:65536", "http:/x", "", "SSL://localhost:0"])
+def test_what_is_no_address_is_told(listen):
+    with pytest.raises(errors.InvalidConfig, match="listeners cannot be"):
+        pk.Broker(":memory:", listen=listen)
+
+
+def test_nobody_is_told_to_connect_to_every_address():
+    with pytest.raises(errors.InvalidConfig, match="name a host"):
+        pk.Broker(":memory:", config={"advertised.listeners": "0.0.0.0:9092"})
+
+
+def test_one_durability_per_log(tmp_path):
+    with pk.open(tmp_path) as log, pytest.raises(errors.InvalidConfig, match="open with 'os' already"):
+        pk.Broker(log, config={"durability": "fsync"})
+    with pk.Broker(tmp_path, config={"durability": "fsync"}) as broker:
+        assert broker.log.durability == "fsync"
+
+
+def test_topic_defaults_hold_for_old_and_new_topics_and_are_recorded_nowhere(tmp_path):
+    with pk.open(tmp_path) as log:
+        log.create_topic("old")
+        log.create_topic("own", config={"retention.ms": 7})
+    with pk.Broker(tmp_path, config={"log.retention.hours": 2}) as broker:
+        broker.log.create_topic("new")
+        broker.log.topic("new").alter_config({"segment.ms": 5})
+        told = {name: topic.config["retention.ms"] for name, topic in broker.log.topics().items()}
+        assert told == {"old": 7_200_000, "own": 7, "new": 7_200_000}
+        assert dict(broker.log.topic("new").overrides) == {"segment.ms": "5"}
+    with pk.open(tmp_path) as log:
+        assert log.topic("new").config["retention.ms"] == 7 * 24 * 3_600_000
+
+
+def test_an_idle_broker_has_loaded_no_arrow():
+    script = (
+        "import sys, pykafkalite as pk\nwith pk.Broker(':memory:') as broker:\n"
+        " print(sorted({'pyarrow', 'numpy', 'rich', 'click'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
+
+
+def test_a_broker_of_memory_leaves_nothing_behind():
+    with pk.Broker(":memory:") as broker:
+        path = Path(broker.log.store.path)
+        assert path.is_dir()
+    assert not path.exists()
