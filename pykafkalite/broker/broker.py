@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -38,6 +39,7 @@ class Broker:
         self.loop = loop
         self.host, self.port = "127.0.0.1", 0
         self.connections: set[Connection] = set()
+        self.requests: Counter[int] = Counter()  # by API key, for /metrics
         self.waiting = Waiting(loop)
         self.sessions = Sessions(settings.max_incremental_fetch_session_cache_slots)
         self._producer_ids = range(0)

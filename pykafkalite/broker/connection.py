@@ -102,6 +102,7 @@ class Connection(asyncio.BufferedProtocol):
         except InvalidRequest as error:
             self._give_up(str(error))
             return
+        self._broker.requests[request.api_key] += 1
         try:
             answer = ROUTES[request.api_key].handler(self._broker, request)
         except Exception:

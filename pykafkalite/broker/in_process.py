@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from typing import TYPE_CHECKING, Self
 
 from ..embedded import Log
-from ..errors import InvalidConfig, ReadOnly
-from ..storage.writing import WritingStore
 from .loops import new_event_loop
 from .server import Server
+from .serving import writable_store
 from .settings import Settings
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
     from types import TracebackType
 
@@ -49,7 +48,7 @@ class Broker:
         """The log that is served."""
         self._thread: threading.Thread | None = None
         try:
-            self._server = Server(_writable(self.log, settings), settings)
+            self._server = Server(writable_store(self.log, settings), settings)
             self._start()
         except BaseException:
             self._let_go()
@@ -105,15 +104,3 @@ class Broker:
             return f"<Broker {self.log.address} closed>"
         count = len(self.log.topics())
         return f"<Broker {self.log.address} at {self.bootstrap_servers}, {count} topic{'s' * (count != 1)}>"
-
-
-def _writable(log: Log, settings: Settings) -> WritingStore:
-    store = log.store
-    if not isinstance(store, WritingStore):
-        raise ReadOnly(f'a broker writes: open {log.address} with mode="a"')
-    if "durability" in settings.sources and store.durability not in (settings.durability, "memory"):
-        raise InvalidConfig(
-            f"durability cannot be {settings.durability!r}: {log.address} is open with {store.durability!r} already"
-        )
-    store.use_topic_defaults(settings.topic_defaults)
-    return store

@@ -143,7 +143,7 @@ def _explained(error: OSError, address: Address) -> Error:
     if error.errno == errno.EADDRINUSE:
         return AddressInUse(
             f"another program listens on {address} already (a Kafka, or another pykafkalite?): "
-            f"stop it, or choose another port with --listen {address.host}:0 (any that is free)"
+            f"stop it, or choose another port (port 0: any that is free)"
         )
     if error.errno == errno.EADDRNOTAVAIL:
         return InvalidConfig(f"cannot listen on {address}: this machine does not have that address")

@@ -23,6 +23,7 @@ from pykafkalite.cli.consume import consume
 from pykafkalite.cli.dump import dump
 from pykafkalite.cli.group import group
 from pykafkalite.cli.produce import produce
+from pykafkalite.cli.serve import config, serve
 from pykafkalite.cli.session import Group
 from pykafkalite.cli.topic import topic
 from pykafkalite.cli.verify import verify
@@ -33,7 +34,7 @@ BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
 
 # The first line that fits counts.
 EXIT_CODES: tuple[tuple[int, tuple[type[Exception], ...]], ...] = (
-    (IN_THE_WAY, (errors.TopicExists, errors.NonEmptyGroup, errors.StoreLocked)),
+    (IN_THE_WAY, (errors.TopicExists, errors.NonEmptyGroup, errors.StoreLocked, errors.AddressInUse)),
     (NOT_THERE, (errors.UnknownTopic, errors.UnknownGroup, errors.OffsetOutOfRange, errors.NotAStore)),
     (USAGE, (errors.InvalidTopic, errors.InvalidConfig, errors.InvalidPartitions, errors.InvalidGroup)),
     (FAILED, (errors.Error, OSError)),
@@ -54,14 +55,14 @@ class Root(Group):
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pykafkalite", message="%(prog)s %(version)s")
 def app() -> None:
-    """A Kafka-compatible log in a directory: write it, read it, look into it.
+    """A Kafka-compatible log in a directory: serve it, write it, read it, look into it.
 
     Exit codes: 0 done; 1 failed, or verify found something wrong; 2 usage; 3 not there;
     4 in the way (exists already, has members, is locked); 130 Ctrl-C.
     """
 
 
-for command in (topic, group, produce, consume, verify, dump, bench):
+for command in (serve, topic, group, produce, consume, verify, dump, bench, config):
     app.add_command(command)
 
 

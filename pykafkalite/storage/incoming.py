@@ -59,7 +59,9 @@ def client_batch(records: bytes | None) -> Incoming:
     if batch.is_control:
         raise InvalidRecord("clients do not write control batches")
     if batch.count <= 0 or batch.count != batch.last_offset - batch.base_offset + 1:
-        raise InvalidRecord(f"a batch of {batch.count} records has offsets {batch.base_offset} to {batch.last_offset}")
+        raise InvalidRecord(
+            f"a batch of {batch.count} records has offsets {batch.base_offset} to {batch.last_offset}"
+        )
     return Incoming(data, len(data), batch.count, batch.base_timestamp, batch.max_timestamp)
 
 
