@@ -7,6 +7,8 @@ from collections.abc import Generator
 
 import pytest
 
+pytest_plugins = ["pykafkalite.testing.plugin", "pytester"]
+
 MUST_RUN_IN_CI = ("interop", "crash")
 
 
