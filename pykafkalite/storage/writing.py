@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .. import _core
-from ..errors import Closed, UnknownTopic
+from ..errors import Closed, StorageError, UnknownTopic
 from .checkpoints import (
     CLEAN_SHUTDOWN,
     HIGH_WATERMARKS,
@@ -17,7 +17,7 @@ from .checkpoints import (
     RECOVERY_POINTS,
 )
 from .durability import Durability, NoSync, SyncBehind, SyncOnAppend
-from .files import remove_quietly
+from .files import remove_quietly, storage_error
 from .locking import DirectoryLock
 from .naming import DELETE, partition_directory, renamed_directory
 from .opening import OpenDirectory
@@ -245,6 +245,10 @@ class WritingStore(Store):
                 raise failures[0]
             if not self._temporary:
                 self._leave_clean()
+        except StorageError:
+            raise
+        except OSError as error:
+            raise storage_error(error, f"closing {self.path}") from error
         finally:
             self._cache.clear()
             self._opened.close()
