@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .. import _core
 from .._core import Batch, Encoded
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from .config import TopicConfig
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """Sealed batches on their way into the log. Timestamps in ms, sizes in bytes."""
 
     data: Buffer
@@ -98,7 +96,7 @@ def recode(incoming: Incoming, wanted: Compression) -> Incoming:
         for batch in _core.walk_batches(data, check_crc=False)
     ]
     packed = bytearray().join(parts)
-    return replace(incoming, data=packed, size=len(packed))
+    return incoming._replace(data=packed, size=len(packed))
 
 
 def _recoded_batch(data: memoryview, batch: Batch, wanted: Compression) -> Buffer:

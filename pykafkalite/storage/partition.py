@@ -171,9 +171,8 @@ class WritablePartition(Partition):
             segment.append(incoming.data)
         except OSError as error:
             raise storage_error(error, f"append to {self}") from error
-        self.written = self.written._replace(
-            high_watermark=last + 1, stable=last + 1, base=segment.base_offset, position=segment.end
-        )
+        written, end = self.written, last + 1  # not _replace, which takes three times as long
+        self.written = Bounds(written.start, end, end, segment.base_offset, segment.end, written.generation)
         self._unflushed += incoming.count
         self._appended = True
         self._services.syncing.wrote(self)

@@ -233,7 +233,7 @@ class WritingStore(Store):
     # --- closing ---------------------------------------------------------------
 
     def _release(self) -> None:
-        if os.getpid() != self._pid:
+        if not self.belongs_here():
             return
         self.scheduler.stop()
         try:
