@@ -24,7 +24,7 @@ class Incoming(NamedTuple):
 
     data: Buffer
     size: int
-    count: int
+    records: int
     oldest: int
     latest: int
 

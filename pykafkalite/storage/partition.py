@@ -164,16 +164,16 @@ class WritablePartition(Partition):
         append_time = now if self._appends_time else None
         latest = incoming.latest if append_time is None else append_time
         try:
-            segment = self._segment_for(incoming.size, incoming.count, latest, now)
+            segment = self._segment_for(incoming.size, incoming.records, latest, now)
             base = self.end_offset
-            last = base + incoming.count - 1
+            last = base + incoming.records - 1
             _core.stamp(incoming.data, base, self._leader_epoch, append_time)
             segment.append(incoming.data)
         except OSError as error:
             raise storage_error(error, f"append to {self}") from error
         written, end = self.written, last + 1  # not _replace, which takes three times as long
         self.written = Bounds(written.start, end, end, segment.base_offset, segment.end, written.generation)
-        self._unflushed += incoming.count
+        self._unflushed += incoming.records
         self._appended = True
         self._services.syncing.wrote(self)
         return Appended(base, last, -1 if append_time is None else append_time)
