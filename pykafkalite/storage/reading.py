@@ -71,8 +71,9 @@ class Partition(ABC):
         self.config = config
         self._cache = cache
         self._bases: tuple[int, list[int]] = (-1, [])
-        # Where the last `fill` stopped: a reader that goes on there needs no index.
-        self._resume: tuple[int, int, int] = (-1, 0, 0)
+        # Where the last `fill` stopped (offset, segment, position, generation of the segment list):
+        # a reader that goes on there needs no index.
+        self._resume: tuple[int, int, int, int] = (-1, 0, 0, 0)
 
     @abstractmethod
     def bounds(self) -> Bounds:
@@ -118,7 +119,7 @@ class Partition(ABC):
                     return until
                 segment.release(0, segment.end)
                 offset = max(offset, following)
-                self._resume = (offset, following, 0)
+                self._resume = (offset, following, 0, bounds.generation)
                 continue
             span = Span(*segment.span(position, SPAN_BYTES, segment.end))
             state = reader.add(span.owner, span.start, span.end, offset, until)
@@ -126,7 +127,7 @@ class Partition(ABC):
                 state = self._add_decompressed(reader, span, offset, until)
             offset = max(offset, reader.next_offset)
             behind = position + reader.position - span.start
-            self._resume = (offset, segment.base_offset, behind)
+            self._resume = (offset, segment.base_offset, behind, bounds.generation)
             if behind // RESIDENT_BYTES > position // RESIDENT_BYTES:
                 segment.release(0, behind // RESIDENT_BYTES * RESIDENT_BYTES)
             if state == ColumnReader.CORRUPT or state == ColumnReader.TRUNCATED:
@@ -134,7 +135,7 @@ class Partition(ABC):
                     return offset
                 valid = segment.next_valid(behind)
                 if valid is not None and valid[1] <= offset:
-                    self._resume = (offset, segment.base_offset, valid[0])
+                    self._resume = (offset, segment.base_offset, valid[0], bounds.generation)
                     continue
                 next_offset = valid[1] if valid else self._base_after(segment.base_offset, bounds)
                 raise self._corrupt(segment, behind, reader.problem, next_offset)
@@ -208,8 +209,8 @@ class Partition(ABC):
             return self._find(offset, fresh)
 
     def _find_in(self, offset: int, bounds: Bounds) -> tuple[Segment, int]:
-        resume_offset, resume_base, position = self._resume
-        if resume_offset == offset:
+        resume_offset, resume_base, position, generation = self._resume
+        if resume_offset == offset and generation == bounds.generation:
             return self._open(resume_base, bounds), position
         bases = self._segment_bases(bounds)
         if not bases:
