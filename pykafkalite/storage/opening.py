@@ -33,7 +33,7 @@ from .naming import (
     renamed_directory,
     segment_file,
 )
-from .partition_directory import restore_leader_epochs
+from .partition_directory import restore_leader_epochs, restore_topic_id
 from .publishing import LIVE_FILE, Slots
 from .reading import EMPTY, Bounds
 from .recovery import keep_aside, recover_partition
@@ -98,6 +98,7 @@ class OpenDirectory:
         key = (topic.name, index)
         point, start = self.recovery_points.get(key, 0), self.log_starts.get(key, 0)
         recovered = recover_partition(directory, topic.config, point, start, before)
+        restore_topic_id(directory, topic.id)
         restore_leader_epochs(directory, recovered.epochs, recovered.bounds.high_watermark)
         # The generation goes on rising, so that readers that stayed look again.
         bounds = recovered.bounds._replace(generation=before.generation + 1 if before else 1)

@@ -224,13 +224,13 @@ def test_a_store_opens_for_writing_on_a_full_disk_or_says_why_not(disk: SmallDis
         disk.check(store)
 
 
-def test_deleting_records_makes_room(disk: SmallDisk):
+def test_retention_makes_room(disk: SmallDisk):
     clock = ManualClock()
     with Store.open(disk.store, clock=clock) as store:
-        store.create_topic("events", 1, CONFIG | {"file.delete.delay.ms": 0})
+        store.create_topic("events", 1, CONFIG | {"file.delete.delay.ms": 0, "retention.bytes": 1 << 20})
         disk.append_until_it_is_full(store)
         store.syncing.sync_all()
-        store.delete_records(*PLACE, -1)
+        store.check_retention()
         clock.advance(1)
         store.scheduler.run_due()
         assert disk.append(store) == disk.appended - 10
