@@ -10,27 +10,39 @@ from .. import _core
 from .._core import Batch, Encoded
 from ..errors import CorruptBatch, InvalidTimestamp, MessageTooLarge
 from . import codecs
+from .producer_state import produced
+from .producers import NO_PRODUCER
 from .reading import MAX_DECOMPRESSED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from typing_extensions import Buffer
 
     from .codecs import Compression
     from .config import TopicConfig
+    from .producers import Produced
 
 
 class Incoming(NamedTuple):
-    """Sealed batches on their way into the log. Timestamps in ms, sizes in bytes."""
+    """Sealed batches on their way into the log. Timestamps in ms, sizes in bytes.
+
+    `produced`: the batches that carry a producer id or are control batches, offsets counted from 0.
+    """
 
     data: Buffer
     size: int
     records: int
     oldest: int
     latest: int
+    produced: tuple[Produced, ...] = ()
 
 
 def measure(batch: Encoded | bytearray) -> Incoming:
-    """What the log has to know of sealed batches. Ready-made ones are checked: CRC and structure. CorruptBatch."""
+    """What the log has to know of sealed batches. Ready-made ones are checked: CRC and structure.
+
+    Raises CorruptBatch; InvalidRecord for a control batch that is no transaction marker.
+    """
     if isinstance(batch, Encoded):
         return Incoming(batch, batch.size, batch.count, batch.min_timestamp, batch.max_timestamp)
     batches = _core.walk_batches(batch)
@@ -42,7 +54,17 @@ def measure(batch: Encoded | bytearray) -> Incoming:
         sum(found.last_offset - found.base_offset + 1 for found in batches),
         min(found.base_timestamp for found in batches),
         max(found.max_timestamp for found in batches),
+        tuple(_produced(batch, batches)),
     )
+
+
+def _produced(data: bytearray, batches: list[Batch]) -> Iterator[Produced]:
+    offset = 0
+    for batch in batches:
+        length = batch.last_offset - batch.base_offset + 1
+        if batch.producer_id != NO_PRODUCER or batch.is_control:
+            yield produced(data, batch)._replace(first_offset=offset, last_offset=offset + length - 1)
+        offset += length
 
 
 def check_size(topic: str, config: TopicConfig, size: int) -> None:

@@ -16,6 +16,7 @@ from ..errors import CorruptBatch, OffsetOutOfRange
 from . import codecs
 from .naming import segment_file
 from .segments import SegmentCache, base_offsets, holding
+from .txn_index import overlapping
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .config import TopicConfig
+    from .producers import AbortedTransaction
 
 # One native call decodes at most this much, so that Ctrl-C is seen within 10 ms
 # even where a CRC runs at 3 GB/s over pages that are not in the cache.
@@ -35,7 +37,11 @@ MAX_DECOMPRESSED = 512 << 20
 
 
 class Bounds(NamedTuple):
-    """What is published of a partition. Offsets, but for `position` (bytes into the active segment)."""
+    """What is published of a partition. Offsets, but for `position` (bytes into the active segment).
+
+    `stable`: the first offset of the earliest open transaction, which the log start may have passed; the
+    high watermark without one.
+    """
 
     start: int
     high_watermark: int
@@ -92,7 +98,15 @@ class Partition(ABC):
     @property
     def last_stable_offset(self) -> int:
         """Where a read_committed reader stops: before the first open transaction."""
-        return self.bounds().stable
+        bounds = self.bounds()
+        return max(bounds.start, bounds.stable)
+
+    def aborted_transactions(self, start: int, end: int) -> list[AbortedTransaction]:
+        """Aborted transactions with records from offset `start` up to `end` (not included), in the order in which
+        they ended: what a read_committed reader of these records leaves out.
+        """
+        bases = self._segment_bases(self.bounds())
+        return overlapping(self.directory, bases[holding(bases, start) :], start, end)
 
     @property
     def size(self) -> int:

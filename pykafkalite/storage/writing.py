@@ -39,10 +39,12 @@ logger = logging.getLogger(__name__)
 
 # Active segments that keep their descriptor: of the usual 1,024, the rest is the application's.
 OPEN_ACTIVE_SEGMENTS = 256
-# Kafka's log.flush.offset.checkpoint.interval.ms, log.retention.check.interval.ms and log.initial.task.delay.ms.
+# Kafka's log.flush.offset.checkpoint.interval.ms, log.retention.check.interval.ms, log.initial.task.delay.ms
+# and producer.id.expiration.check.interval.ms.
 CHECKPOINT_SECONDS = 60.0
 RETENTION_SECONDS = 300.0
 FIRST_RETENTION_SECONDS = 30.0
+PRODUCER_EXPIRY_SECONDS = 600.0
 
 
 class WritingStore(Store):
@@ -70,6 +72,7 @@ class WritingStore(Store):
         self.scheduler = Scheduler(clock)
         self.scheduler.every(CHECKPOINT_SECONDS, self.checkpoint)
         self.scheduler.every(RETENTION_SECONDS, self.check_retention, first=FIRST_RETENTION_SECONDS)
+        self.scheduler.every(PRODUCER_EXPIRY_SECONDS, self.expire_producers)
         self.scheduler.start()
 
     # --- what is there ---------------------------------------------------------
@@ -207,6 +210,12 @@ class WritingStore(Store):
                     partition = self.partition(topic.name, index)
                     assert isinstance(partition, WritablePartition)
                     enforce_retention(partition, now, self.scheduler)
+
+    def expire_producers(self) -> None:
+        """Forget producers that have been silent for a day (every 10 minutes)."""
+        now = self.clock.now_ms()
+        for partition in self._loaded():
+            partition.expire_producers(now)
 
     def _write_log_starts(self) -> None:
         starts = dict(self._opened.log_starts)
