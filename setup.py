@@ -15,7 +15,7 @@ DEBUG = bool(os.environ.get("PKL_DEBUG"))
 SANITIZE = bool(os.environ.get("PKL_SANITIZE"))
 
 CFLAGS = ["-std=c11", "-D_GNU_SOURCE", "-fvisibility=hidden"]
-CFLAGS += ["-O0", "-g"] if DEBUG else ["-O2"]
+CFLAGS += ["-O0", "-g"] if DEBUG else ["-O3"]
 LDFLAGS: list[str] = []
 HEADERS = sorted(glob("native/include/pkl/*.h") + glob("native/src/*.h"))
 if SANITIZE:

@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument(
         "--directory", default=os.environ.get("DIR"), help="for the files; default: in memory"
     )
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--json", help="also write everything that was measured to this file")
     options = parser.parse_args()
     if unknown := set(options.names) - set(WORKS):

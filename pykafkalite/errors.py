@@ -118,10 +118,22 @@ class OutOfOrderSequence(Error):
     code = 45
 
 
-class ProducerFenced(Error):
+class InvalidProducerEpoch(Error):
     """A producer epoch older than the one the partition has seen."""
 
     code = 47
+
+
+class InvalidTransactionState(Error):
+    """A write that the state of its producer's transaction does not allow."""
+
+    code = 48
+
+
+class CoordinatorFenced(Error):
+    """A transaction marker from a coordinator that another one has replaced."""
+
+    code = 52
 
 
 class StorageError(Error, OSError):
@@ -157,6 +169,12 @@ class InvalidColumns(Error, TypeError):
     """Arrow columns of a name or type that `append_batch` does not take."""
 
     code = 87
+
+
+class ProducerFenced(Error):
+    """A transactional producer that a newer instance with its transactional id has replaced."""
+
+    code = 90
 
 
 class StoreLocked(Error):

@@ -32,7 +32,11 @@ pkl_status pkl_os_sync(int fd) {
 }
 
 pkl_status pkl_os_sync_filesystem(int fd) {
-  return syncfs(fd) == 0 ? PKL_OK : PKL_SYSTEM;
+  int rc;
+  do {
+    rc = syncfs(fd);
+  } while (rc != 0 && errno == EINTR);
+  return rc == 0 ? PKL_OK : PKL_SYSTEM;
 }
 
 /* No FUTEX_PRIVATE_FLAG: waiters are in other processes. */

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,41 +14,25 @@ if TYPE_CHECKING:
 BY_PARTITION = re.compile(r"\d+=[^,=]+(,\d+=[^,=]+)*")
 
 
-class Place(click.ParamType[Any]):
+def place(word: str) -> Bound:
     """An offset, a time, "earliest", "latest", "-10min"; or 0=PLACE,1=PLACE by partition."""
+    from pykafkalite.embedded.bounds import parse
 
-    name = "place"
-
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Bound:
-        if not isinstance(value, str):
-            return value  # type: ignore[no-any-return]
-        from pykafkalite.embedded.bounds import parse
-
-        try:
-            if not BY_PARTITION.fullmatch(value):
-                return parse(value)
-            pairs = (pair.split("=") for pair in value.split(","))
-            return {int(partition): parse(place) for partition, place in pairs}
-        except ValueError as problem:
-            self.fail(str(problem), param, context)
+    try:
+        if not BY_PARTITION.fullmatch(word):
+            return parse(word)
+        pairs = (pair.split("=") for pair in word.split(","))
+        return {int(partition): parse(moment) for partition, moment in pairs}
+    except ValueError as problem:
+        raise click.BadParameter(str(problem)) from None
 
 
-class Setting(click.ParamType[Any]):
+def setting(word: str) -> tuple[str, str]:
     """NAME=VALUE."""
-
-    name = "name=value"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, context: click.Context | None
-    ) -> tuple[str, str]:
-        name, equals, setting = str(value).partition("=")
-        if not equals or not name:
-            self.fail(f"{value!r} is not of the form NAME=VALUE, for example retention.ms=-1", param, context)
-        return name, setting
-
-
-PLACE = Place()
-SETTING = Setting()
+    name, equals, value = word.partition("=")
+    if not equals or not name:
+        raise click.BadParameter(f"{word!r} is not of the form NAME=VALUE, for example retention.ms=-1")
+    return name, value
 
 
 def confirm(question: str, yes: bool) -> None:

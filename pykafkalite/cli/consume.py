@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import click
 
 from pykafkalite.cli import output
-from pykafkalite.cli.arguments import PLACE
+from pykafkalite.cli.arguments import place
 from pykafkalite.cli.readers import FORMATS
 from pykafkalite.cli.session import Command, Session, pass_session
 from pykafkalite.cli.writers import OUTPUTS, Output
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("topic")
-@click.option("--start", type=PLACE, metavar="PLACE", help="Default: earliest.")
-@click.option("--end", type=PLACE, metavar="PLACE", help="Default: latest.")
+@click.option("--start", type=place, metavar="PLACE", help="Default: earliest.")
+@click.option("--end", type=place, metavar="PLACE", help="Default: latest.")
 @click.option(
     "-p", "--partition", "partitions", type=int, multiple=True, help="Only this partition; repeatable."
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pykafkalite.cli import output
-from pykafkalite.cli.arguments import PLACE, confirm
+from pykafkalite.cli.arguments import confirm, place
 from pykafkalite.cli.session import Group, Session, pass_session
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def describe(session: Session, name: str) -> None:
 
 @group.command()
 @click.argument("name")
-@click.option("--to", type=PLACE, required=True, metavar="PLACE", help="As for consume --start.")
+@click.option("--to", type=place, required=True, metavar="PLACE", help="As for consume --start.")
 @click.option("--topic", "topics", multiple=True, help="Default: those with commits; repeatable.")
 @pass_session
 def reset(session: Session, name: str, to: Bound, topics: tuple[str, ...]) -> None:

@@ -10,7 +10,8 @@ import click
 
 from pykafkalite import errors
 from pykafkalite.cli import output
-from pykafkalite.cli.readers import FORMATS, READERS, Columns, Part
+from pykafkalite.cli.readers import FORMATS, READERS, Part
+from pykafkalite.cli.rows import Columns
 from pykafkalite.cli.session import Command, Session, pass_session
 
 if TYPE_CHECKING:

@@ -1,28 +1,23 @@
 """Files in: each reader turns one file into RecordBatches that `Topic.append_batch` takes.
 
-A file as `consume` writes it (columns among topic, partition, offset, timestamp, key,
-value, headers) goes back in as it was.  Of any other file with columns, a row becomes
-one JSON object, or what `Columns` picks.  A raw file has a value in each line.
+A raw file has a value in each line; rows of the other kinds are described in rows.py.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import click
 
-from pykafkalite.cli.output import encode
+from pykafkalite.cli.rows import Columns, is_ours, record, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import pyarrow as pa
 
-FIELDS = ("topic", "partition", "offset", "timestamp", "key", "value", "headers")
 BLOCK = 4 << 20  # bytes read at once
 ROWS = 32_768  # rows turned into records at once
 
@@ -36,41 +31,11 @@ FORMATS = {
 }
 
 
-class Columns(NamedTuple):
-    """Which column of a file is the key, value, timestamp; for raw files: what ends a line's key."""
-
-    key: str | None = None
-    value: str | None = None
-    timestamp: str | None = None
-    key_separator: str | None = None
-
-    @property
-    def are_given(self) -> bool:
-        return any((self.key, self.value, self.timestamp))
-
-
 class Part(NamedTuple):
     """Some records, and how many bytes of the file have been read so far."""
 
     records: pa.RecordBatch
     position: int
-
-
-def records_of(rows: list[dict[str, Any]]) -> pa.RecordBatch:
-    """Rows of key, value, timestamp, headers, partition: those columns that any row has."""
-    import pyarrow as pa
-
-    types = {
-        "value": pa.binary(),
-        "key": pa.binary(),
-        "timestamp": pa.int64(),
-        "headers": pa.list_(pa.struct([("key", pa.utf8()), ("value", pa.binary())])),
-        "partition": pa.int32(),
-    }
-    present = [name for name in types if name == "value" or any(row.get(name) is not None for row in rows)]
-    return pa.record_batch(
-        [pa.array([row.get(name) for row in rows], types[name]) for name in present], names=present
-    )
 
 
 # --- lines -------------------------------------------------------------------
@@ -120,8 +85,8 @@ def read_jsonl(file: BinaryIO, columns: Columns) -> Iterator[Part]:
             if not isinstance(row, dict):
                 raise click.ClickException(f"line {number} is not a JSON object")
             if ours is None:
-                ours = _is_ours(row, columns)
-            rows.append(_record(row, ours, columns, number, line))
+                ours = is_ours(row, columns)
+            rows.append(record(row, ours, columns, number, line))
         if rows:
             yield Part(records_of(rows), position)
 
@@ -207,7 +172,7 @@ def _parts(batch: pa.RecordBatch, columns: Columns, position: Callable[[int], in
     for name in (columns.key, columns.value, columns.timestamp):
         if name is not None and name not in names:
             raise click.ClickException(f"the file has no column {name!r}, only {', '.join(names)}")
-    ours = not columns.are_given and "value" in names and set(names) <= set(FIELDS)
+    ours = is_ours(names, columns)
     for start in range(0, batch.num_rows, ROWS):
         some = batch.slice(start, ROWS)
         done = start + some.num_rows
@@ -215,7 +180,7 @@ def _parts(batch: pa.RecordBatch, columns: Columns, position: Callable[[int], in
             yield Part(some, position(done))
         else:
             rows = enumerate(some.to_pylist(), start + 1)
-            made = [_record(row, ours, columns, number) for number, row in rows]
+            made = [record(row, ours, columns, number) for number, row in rows]
             yield Part(records_of(made), position(done))
 
 
@@ -223,73 +188,3 @@ def _is_text(batch: pa.RecordBatch, name: str) -> bool:
     import pyarrow as pa
 
     return name in batch.schema.names and pa.types.is_string(batch.schema.field(name).type)
-
-
-# --- rows --------------------------------------------------------------------
-
-
-def _is_ours(row: dict[str, Any], columns: Columns) -> bool:
-    return not columns.are_given and "value" in row and set(row) <= set(FIELDS)
-
-
-def _record(
-    row: dict[str, Any], ours: bool, columns: Columns, number: int, line: bytes | None = None
-) -> dict[str, Any]:
-    """Raises ClickException naming the row."""
-    try:
-        return _as_it_was(row) if ours else _picked(row, columns, line)
-    except KeyError as missing:
-        raise click.ClickException(f"row {number} has no {missing}, only {', '.join(row)}") from None
-    except (TypeError, ValueError) as problem:
-        raise click.ClickException(f"row {number}: {problem}") from None
-
-
-def _as_it_was(row: dict[str, Any]) -> dict[str, Any]:
-    headers = row.get("headers")
-    if isinstance(headers, str):
-        headers = json.loads(headers)
-    partition = row.get("partition")
-    return {
-        "key": to_bytes(row.get("key")),
-        "value": to_bytes(row.get("value")),
-        "timestamp": to_milliseconds(row.get("timestamp")),
-        "headers": headers and [{"key": str(h["key"]), "value": to_bytes(h["value"])} for h in headers],
-        "partition": None if partition is None else int(partition),
-    }
-
-
-def _picked(row: dict[str, Any], columns: Columns, line: bytes | None) -> dict[str, Any]:
-    value = to_bytes(row[columns.value]) if columns.value else line
-    if value is None and columns.value is None:
-        value = json.dumps(row, default=_plain, separators=(",", ":")).encode()
-    return {
-        "key": to_bytes(row[columns.key]) if columns.key else None,
-        "value": value,
-        "timestamp": to_milliseconds(row[columns.timestamp]) if columns.timestamp else None,
-    }
-
-
-def _plain(value: object) -> object:
-    return value.isoformat() if hasattr(value, "isoformat") else encode(value)
-
-
-def to_bytes(value: Any) -> bytes | None:
-    """A cell as a key or value: text as UTF-8, {"base64": ...} as the bytes it stands for."""
-    if value is None or isinstance(value, bytes):
-        return value
-    if isinstance(value, str):
-        return value.encode()
-    if isinstance(value, dict) and set(value) == {"base64"}:
-        return base64.b64decode(value["base64"], validate=True)
-    return json.dumps(value, default=_plain, separators=(",", ":")).encode()
-
-
-def to_milliseconds(value: Any) -> int | None:
-    """Milliseconds, a datetime, or ISO 8601; without a zone: UTC."""
-    if value is None or isinstance(value, int):
-        return value
-    when = datetime.fromisoformat(value) if isinstance(value, str) else value
-    if not isinstance(when, datetime):
-        raise TypeError(f"{value!r} is not a timestamp: milliseconds or ISO 8601")
-    zoned = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return round(zoned.timestamp() * 1000)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pykafkalite.cli import output
-from pykafkalite.cli.arguments import SETTING
+from pykafkalite.cli.arguments import setting
 from pykafkalite.cli.session import DEFAULT_ADDRESS, Command, Group, Session, pass_session
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ MEMORY = ":memory:"
 def configurable(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what a broker is told."""
     for option in (
-        click.option("--set", "sets", type=SETTING, multiple=True, help="A broker config; repeatable."),
+        click.option("--set", "sets", type=setting, metavar="NAME=VALUE", multiple=True, help="A broker config; repeatable."),
         click.option(
             "--config", "file", type=click.Path(dir_okay=False), help="A server.properties or .toml file."
         ),

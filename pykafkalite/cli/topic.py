@@ -8,7 +8,7 @@ import click
 
 from pykafkalite import errors
 from pykafkalite.cli import output
-from pykafkalite.cli.arguments import PLACE, SETTING, confirm
+from pykafkalite.cli.arguments import confirm, place, setting
 from pykafkalite.cli.session import Group, Session, pass_session
 from pykafkalite.storage.naming import id_text
 
@@ -40,7 +40,15 @@ def list_topics(session: Session, internal: bool) -> None:
 @topic.command()
 @click.argument("name")
 @click.option("-p", "--partitions", type=int, default=1, show_default=True, help="How many partitions.")
-@click.option("-c", "--config", "settings", type=SETTING, multiple=True, help="A topic config; repeatable.")
+@click.option(
+    "-c",
+    "--config",
+    "settings",
+    type=setting,
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A topic config; repeatable.",
+)
 @click.option("--if-not-exists", is_flag=True, help="An existing topic of that name is left as it is.")
 @pass_session
 def create(
@@ -88,9 +96,17 @@ def describe(session: Session, name: str, all_configs: bool) -> None:
 @topic.command()
 @click.argument("name")
 @click.option("-p", "--partitions", type=int, help="Grow to so many; keys may then go elsewhere.")
-@click.option("-c", "--config", "settings", type=SETTING, multiple=True, help="Set a config; repeatable.")
+@click.option(
+    "-c",
+    "--config",
+    "settings",
+    type=setting,
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Set a config; repeatable.",
+)
 @click.option("--default", "defaults", metavar="NAME", multiple=True, help="Set a config back; repeatable.")
-@click.option("--delete-before", type=PLACE, metavar="PLACE", help="Delete records.")
+@click.option("--delete-before", type=place, metavar="PLACE", help="Delete records.")
 @pass_session
 def alter(
     session: Session,

@@ -120,17 +120,17 @@ class Topic(OfThisProcess):
         return RecordMetadata(self.name, partition, appended.base_offset, stored)
 
     def append_batch(self, data: Any) -> OffsetRanges:
-        from pykafkalite.embedded import arrow_input
+        from pykafkalite.embedded.arrow_input import SLICE_ROWS, Chunk, chunks_of, columns_of, in_memory
 
         ranges = OffsetRanges(self.name)
         try:
             if hasattr(data, "__arrow_c_array__"):
-                columns = arrow_input.columns_of(data)
-                if columns.rows <= arrow_input.SLICE_ROWS:
-                    self._append_chunks([arrow_input.Chunk(0, columns, data)], ranges)
+                columns = columns_of(data)
+                if columns.rows <= SLICE_ROWS:
+                    self._append_chunks([Chunk(0, columns, data)], ranges)
                     return ranges
-            chunks = arrow_input.chunks_of(data)
-            if arrow_input.in_memory(data):
+            chunks = chunks_of(data)
+            if in_memory(data):
                 self._append_chunks(list(chunks), ranges)
             else:
                 for chunk in chunks:

@@ -45,14 +45,17 @@ class Checkpoint(Generic[T]):
         self.parse = parse
 
     def read(self, directory: Path) -> Found[T]:
-        """Never raises for what the file holds, except NewerVersion."""
+        """Never raises for what the file holds, except NewerVersion.  Raises StorageError when it cannot be
+        read now: what it holds may be good, and must not be replaced by a guess."""
         path = directory / self.name
         try:
             return Found(self.parse(path.read_bytes().decode("utf-8")))
         except FileNotFoundError:
             return Found(None)
-        except (OSError, ValueError) as error:
+        except (IsADirectoryError, ValueError) as error:
             return Found(None, f"{path} is ignored: {error}")
+        except OSError as error:
+            raise storage_error(error, f"reading {path}") from error
 
     def write(self, directory: Path, value: T, *, durable: bool = True) -> None:
         """Durable on return, unless told otherwise.  Raises StorageError; the old file is then still there."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
 from pykafkalite.errors import InvalidConfig
@@ -30,7 +31,8 @@ _REPLICAS = Words("* or a list of partition:broker", _REPLICA.fullmatch, alone="
 class Setting(Generic[T]):
     """One row of a table; on a TopicConfig (or a broker's Settings), the attribute with that config's value.
 
-    Not a data descriptor: its owner keeps what was set in its `__dict__`, which Python looks at first.
+    Not a data descriptor: its owner keeps what was set, and each default that was asked for, in its
+    `__dict__`, which Python looks at first.  An append reads a dozen of them.
     """
 
     def __init__(self, name: str, kind: ConfigType[T], default: T, doc: str) -> None:
@@ -44,8 +46,8 @@ class Setting(Generic[T]):
     def __get__(self, config: None, owner: type) -> Setting[T]: ...
     @overload
     def __get__(self, config: object, owner: type) -> T: ...
-    def __get__(self, config: object | None, owner: type) -> Setting[T] | T:
-        return self if config is None else self.default
+    def __get__(self, config: Any, owner: type) -> Setting[T] | T:
+        return self if config is None else config.__dict__.setdefault(self.attribute, self.default)
 
     def parse(self, value: object) -> T:
         """The typed value.  Raises InvalidConfig, which says what is allowed."""
@@ -181,20 +183,20 @@ class TopicConfig(Mapping[str, Any]):
         changed.__dict__["overrides"] = {**unknown, **changed.overrides}
         return changed
 
-    @property
+    @cached_property
     def compacts(self) -> bool:
         return "compact" in self.cleanup_policy
 
-    @property
+    @cached_property
     def deletes(self) -> bool:
         return "delete" in self.cleanup_policy
 
-    @property
+    @cached_property
     def segment_size(self) -> int:
         """Bytes at which a segment is full: internal.segment.bytes when set, else segment.bytes."""
         return self.internal_segment_bytes or self.segment_bytes
 
-    @property
+    @cached_property
     def max_batch_bytes(self) -> int:
         """The largest batch an append takes: max.message.bytes, or a whole segment where that is less."""
         return min(self.max_message_bytes, self.segment_size)

@@ -44,6 +44,18 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+def sync_file(path: Path) -> None:
+    """Makes what was written to a file survive a power cut; gone already is fine.  OSError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def replace_file(path: Path, data: Buffer, *, durable: bool = True) -> None:
     """Puts `data` at `path`: a temporary file beside it, fsync, rename, fsync of the directory.
 

@@ -106,6 +106,7 @@ class LivePartition(Partition):
         super().__init__(topic.name, index, directory, topic.config, cache)
         self._store = store
         self._key = (topic.id, index)
+        self._name = (topic.id.bytes, index)
         self._slot: int | None = None
 
     @property
@@ -117,11 +118,14 @@ class LivePartition(Partition):
         self._store.check_usable()
         live = self._store.live()
         slot = self._slot
-        if slot is None or live.named(slot) != (self._key[0].bytes, self._key[1]):
+        if slot is None or live.named(slot) != self._name:
             slot = self._slot = self._store.slot(self._key)
             if slot is None:
                 topic = self._store.topics().get(self.topic)
                 if topic is None or topic.id != self._key[0]:
                     raise UnknownTopic(f"the topic {self.topic!r} was deleted")
                 return EMPTY
-        return Bounds(*live.read(slot))
+        bounds = Bounds(*live.read(slot))
+        if live.named(slot) != self._name:  # given to another partition meanwhile
+            return self.bounds()
+        return bounds

@@ -116,9 +116,8 @@ class FilePartition(Partition):
         known, active = self._known, max(files)
         generation = known.generation + (files != self._files)
         if not files.items() >= self._files.items():
-            # Compacted or deleted: what is open, and positions in it, are of files that are no more.
+            # Compacted or deleted: what is open are files that are no more.
             self._cache.forget(self.directory)
-            self._resume = (-1, 0, 0)
         resumes = known.base == active and self._file_size(active) >= known.position
         position, offset = (known.position, known.high_watermark) if resumes else self._last_indexed(active)
         position, offset = _walk(self.directory / segment_file(active), position, offset)

@@ -14,17 +14,21 @@ from .files import storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from .._core import Segment
     from .reading import Bounds
 
 
 class SyncTarget(NamedTuple):
-    """What one sync covers: the bounds it makes safe, the segments to sync for that, and how many files are new."""
+    """What one sync covers: the bounds it makes safe, the segments and transaction indexes to sync for that,
+    and how many files are new.
+    """
 
     written: Bounds
     segments: list[Segment]
     new_files: int
+    txn_indexes: list[Path]
 
 
 class GroupCommit:

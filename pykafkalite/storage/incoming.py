@@ -4,35 +4,45 @@ from __future__ import annotations
 
 import sys
 import warnings
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .. import _core
 from .._core import Batch, Encoded
 from ..errors import CorruptBatch, InvalidRecord, InvalidTimestamp, MessageTooLarge
 from . import codecs
+from .producer_state import produced
+from .producers import NO_PRODUCER
 from .reading import MAX_DECOMPRESSED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from typing_extensions import Buffer
 
     from .codecs import Compression
     from .config import TopicConfig
+    from .producers import Produced
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """Sealed batches on their way into the log. Timestamps in ms, sizes in bytes."""
+class Incoming(NamedTuple):
+    """Sealed batches on their way into the log. Timestamps in ms, sizes in bytes.
+
+    `produced`: the batches that carry a producer id or are control batches, offsets counted from 0.
+    """
 
     data: Buffer
     size: int
-    count: int
+    records: int
     oldest: int
     latest: int
+    produced: tuple[Produced, ...] = ()
 
 
 def measure(batch: Encoded | bytearray) -> Incoming:
-    """What the log has to know of sealed batches. Ready-made ones are checked: CRC and structure. CorruptBatch."""
+    """What the log has to know of sealed batches. Ready-made ones are checked: CRC and structure.
+
+    Raises CorruptBatch; InvalidRecord for a control batch that is no transaction marker.
+    """
     if isinstance(batch, Encoded):
         return Incoming(batch, batch.size, batch.count, batch.min_timestamp, batch.max_timestamp)
     batches = _core.walk_batches(batch)
@@ -44,6 +54,7 @@ def measure(batch: Encoded | bytearray) -> Incoming:
         sum(found.last_offset - found.base_offset + 1 for found in batches),
         min(found.base_timestamp for found in batches),
         max(found.max_timestamp for found in batches),
+        tuple(_produced(batch, batches)),
     )
 
 
@@ -62,7 +73,17 @@ def client_batch(records: bytes | None) -> Incoming:
         raise InvalidRecord(
             f"a batch of {batch.count} records has offsets {batch.base_offset} to {batch.last_offset}"
         )
-    return Incoming(data, len(data), batch.count, batch.base_timestamp, batch.max_timestamp)
+    origin = tuple(_produced(data, batches))
+    return Incoming(data, len(data), batch.count, batch.base_timestamp, batch.max_timestamp, origin)
+
+
+def _produced(data: bytearray, batches: list[Batch]) -> Iterator[Produced]:
+    offset = 0
+    for batch in batches:
+        length = batch.last_offset - batch.base_offset + 1
+        if batch.producer_id != NO_PRODUCER or batch.is_control:
+            yield produced(data, batch)._replace(first_offset=offset, last_offset=offset + length - 1)
+        offset += length
 
 
 def check_size(topic: str, config: TopicConfig, size: int) -> None:
@@ -116,7 +137,7 @@ def recode(incoming: Incoming, wanted: Compression) -> Incoming:
         for batch in _core.walk_batches(data, check_crc=False)
     ]
     packed = bytearray().join(parts)
-    return replace(incoming, data=packed, size=len(packed))
+    return incoming._replace(data=packed, size=len(packed))
 
 
 def _recoded_batch(data: memoryview, batch: Batch, wanted: Compression) -> Buffer:

@@ -37,8 +37,12 @@ class DirectoryLock:
             holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip()
             self.release()
             raise _locked(directory, holder) from None
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        except BaseException:  # a full disk, an interrupt: nobody would let go of it
+            self.release()
+            raise
 
     def release(self) -> None:
         """Give the directory free; a forked child calls it to let go of its inherited copy."""

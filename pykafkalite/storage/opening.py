@@ -33,7 +33,8 @@ from .naming import (
     renamed_directory,
     segment_file,
 )
-from .partition_directory import restore_leader_epochs
+from .partition_directory import restore_leader_epochs, restore_topic_id
+from .producer_state import ProducerState
 from .publishing import LIVE_FILE, Slots
 from .reading import EMPTY, Bounds
 from .recovery import keep_aside, recover_partition
@@ -58,6 +59,7 @@ class OpenDirectory:
         self.path = path
         self.notes: list[str] = []
         self._durable = durable
+        self._clock = clock
         if was_taken_over(path):
             raise NotAStore(
                 f'a Kafka broker has taken {path} over; read it with mode="r", write to another directory'
@@ -87,7 +89,11 @@ class OpenDirectory:
         """What is published of a partition: the live file is believed where the files confirm it."""
         directory = self.path / partition_directory(topic.name, index)
         bounds = self.slots.bounds((topic.id, index)) or EMPTY
-        return bounds if _agrees(directory, bounds, topic.config) else self.recover(topic, index)
+        if _agrees(directory, bounds, topic.config):
+            producers = ProducerState.load(directory, topic.config, bounds, self._clock.now_ms())
+            if producers.stable(bounds.high_watermark) == bounds.stable:
+                return bounds
+        return self.recover(topic, index)
 
     def recover(self, topic: Topic, index: int) -> Bounds:
         """Recover one partition from its recovery point on, and publish its bounds."""
@@ -97,7 +103,9 @@ class OpenDirectory:
             return EMPTY
         key = (topic.name, index)
         point, start = self.recovery_points.get(key, 0), self.log_starts.get(key, 0)
-        recovered = recover_partition(directory, topic.config, point, start, before)
+        now = self._clock.now_ms()
+        recovered = recover_partition(directory, topic.config, point, start, now, before)
+        restore_topic_id(directory, topic.id)
         restore_leader_epochs(directory, recovered.epochs, recovered.bounds.high_watermark)
         # The generation goes on rising, so that readers that stayed look again.
         bounds = recovered.bounds._replace(generation=before.generation + 1 if before else 1)
@@ -165,7 +173,7 @@ def _agrees(directory: Path, bounds: Bounds, config: TopicConfig) -> bool:
     bases = base_offsets(directory)
     if not bases or bases[-1] < bounds.base:  # nothing was appended yet, at all or behind what is damaged
         return bounds.position == 0 and bounds.start <= bounds.high_watermark == bounds.base
-    if bases[-1] > bounds.base or not bases[0] <= bounds.start <= bounds.stable <= bounds.high_watermark:
+    if bases[-1] > bounds.base or not bases[0] <= bounds.start <= bounds.high_watermark:
         return False
     if (directory / segment_file(bounds.base)).stat().st_size != bounds.position:
         return False

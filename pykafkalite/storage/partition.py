@@ -1,7 +1,8 @@
 """The writing end of a partition: the one path on which batches reach the log.
 
-Invariant: start <= stable <= high watermark <= end, and what is published never goes back.
-`lock` guards the log's end and its segments; nobody holds the locks of two partitions.
+Invariant: start <= high watermark <= end, stable <= high watermark, and what is published never goes back;
+stable is below the high watermark exactly while a transaction is open. `lock` guards the log's end and its
+segments; nobody holds the locks of two partitions.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from .. import _core
 from .._core import Encoded, Segment
 from ..errors import Error, OffsetOutOfRange
 from . import codecs
-from .files import storage_error
+from .files import storage_error, sync_file
 from .group_commit import GroupCommit, SyncTarget
 from .incoming import (
     Incoming,
@@ -27,6 +28,8 @@ from .incoming import (
 )
 from .naming import segment_file
 from .partition_directory import end_of_epoch, make_directory, note_leader_epoch, sync_new
+from .producer_state import ProducerState
+from .producers import Change, Origin, Written
 from .reading import Bounds, Partition
 from .repair import rewrite_segments
 
@@ -104,6 +107,8 @@ class WritablePartition(Partition):
         self._sealed: list[Segment] = []  # rolled, not synced yet
         self._unflushed = 0
         self._new_files = 0  # whose directory entries are not synced yet
+        self._producers: ProducerState | None = None  # loaded when a producer writes, or may have written
+        self._unsynced_indexes: list[Path] = []  # transaction indexes, once for each time they have grown
         self.commit = GroupCommit(
             str(self),
             bounds.high_watermark,
@@ -131,19 +136,21 @@ class WritablePartition(Partition):
         """Whether `close` was called: with its topic its files may have gone."""
         return self._gone is not None
 
-    def append(self, batch: Encoded | bytearray) -> Appended:
+    def append(self, batch: Encoded | bytearray, origin: Origin = Origin.CLIENT) -> Appended:
         """Append sealed batches: compress as the topic says, assign offsets, write, wait for durability.
 
-        Returns once acknowledged. Raises MessageTooLarge, InvalidTimestamp, CorruptBatch,
-        StorageError (DiskFull), Closed; then nothing of `batch` was acknowledged.
+        Returns once acknowledged; a batch that its producer had written already is not written again, and its
+        old offsets are returned. Raises MessageTooLarge, InvalidTimestamp, CorruptBatch, StorageError (DiskFull),
+        Closed, and for batches of a producer what producers.py refuses: OutOfOrderSequence, InvalidProducerEpoch,
+        CoordinatorFenced, InvalidTransactionState, InvalidRecord. Then nothing of `batch` was acknowledged.
         """
-        appended = self.write(batch)
+        appended = self.write(batch, origin)
         self.settle(appended)
         return appended
 
-    def write(self, batch: Encoded | bytearray) -> Appended:
+    def write(self, batch: Encoded | bytearray, origin: Origin = Origin.CLIENT) -> Appended:
         """The first half of `append`, which never waits for the disk: nothing is acknowledged yet."""
-        return self._take(measure(batch))
+        return self._take(measure(batch), origin)
 
     def write_client_batch(self, records: bytes | None) -> Appended:
         """As `write`, for bytes that came over the wire: exactly one batch, as a producer may send it.
@@ -152,14 +159,14 @@ class WritablePartition(Partition):
         """
         return self._take(client_batch(records))
 
-    def _take(self, incoming: Incoming) -> Appended:
+    def _take(self, incoming: Incoming, origin: Origin = Origin.CLIENT) -> Appended:
         self._services.check_usable()
         self.check_timestamps(incoming.oldest, incoming.latest)
         if self._compression is not None:
             incoming = recode(incoming, self._compression)
         check_size(self.topic, self.config, incoming.size)
         with self.lock:
-            return self._write(incoming)
+            return self._write(incoming, origin)
 
     def is_settled(self, appended: Appended) -> bool:
         """Whether `settle` would return at once."""
@@ -171,6 +178,8 @@ class WritablePartition(Partition):
         if self._just_opened:
             self._just_opened = False
             self._services.limit_open_files()
+
+    # --- before the lock -------------------------------------------------------
 
     def check_timestamps(self, oldest: int, latest: int) -> None:
         """Whether records from `oldest` to `latest` (ms) may be appended: `append` asks, and who checks
@@ -184,7 +193,7 @@ class WritablePartition(Partition):
 
     # --- under the lock --------------------------------------------------------
 
-    def _write(self, incoming: Incoming) -> Appended:
+    def _write(self, incoming: Incoming, origin: Origin) -> Appended:
         if self._gone is not None:
             raise self._gone
         if self.commit.failed is not None:
@@ -193,17 +202,28 @@ class WritablePartition(Partition):
         append_time = now if self._appends_time else None
         latest = incoming.latest if append_time is None else append_time
         try:
-            segment = self._segment_for(incoming.size, incoming.count, latest, now)
+            segment = self._segment_for(incoming.size, incoming.records, latest, now)
             base = self.end_offset
-            last = base + incoming.count - 1
+            last = base + incoming.records - 1
+            change: Change | None = None
+            if incoming.produced:
+                found = self._check_producers(incoming, base, append_time, origin)
+                if isinstance(found, Written):  # a duplicate
+                    logged = found.timestamp if self._appends_time else -1
+                    return Appended(found.first_offset, found.last_offset, logged)
+                change = found
             _core.stamp(incoming.data, base, self._leader_epoch, append_time)
             segment.append(incoming.data)
+            stable = last + 1 if self.written.stable == base else self.written.stable
+            if change is not None:
+                stable = self._note_producers(change, segment.base_offset, last + 1)
         except OSError as error:
             raise storage_error(error, f"append to {self}") from error
-        self.written = self.written._replace(
-            high_watermark=last + 1, stable=last + 1, base=segment.base_offset, position=segment.end
+        written, end = self.written, last + 1  # not _replace, which takes three times as long
+        self.written = Bounds(
+            written.start, end, stable, segment.base_offset, segment.end, written.generation
         )
-        self._unflushed += incoming.count
+        self._unflushed += incoming.records
         self._appended = True
         self._services.syncing.wrote(self)
         return Appended(base, last, -1 if append_time is None else append_time)
@@ -227,16 +247,55 @@ class WritablePartition(Partition):
         return segment
 
     def _catch_up_with(self, segment: Segment) -> None:
-        """An interrupt between a write and the note of it: the segment is what counts."""
+        """An interrupt or a full disk between a write and the note of it: the segment is what counts."""
         written = self.written
         if segment.end != written.position or segment.base_offset != written.base:
-            self.written = written._replace(
+            written = written._replace(
                 high_watermark=segment.next_offset,
                 stable=segment.next_offset,
                 base=segment.base_offset,
                 position=segment.end,
                 generation=written.generation + 1,
             )
+            self._producers = self._load_producers(written)
+            self.written = written._replace(stable=self._producers.stable(segment.next_offset))
+
+    # --- producers -------------------------------------------------------------
+
+    def _check_producers(
+        self, incoming: Incoming, base: int, append_time: int | None, origin: Origin
+    ) -> Change | Written:
+        if self._producers is None:
+            self._producers = self._load_producers(self.written)
+        # The first producer is noted in a file of its own before it writes.
+        self._new_files += not self._producers.is_known
+        return self._producers.check(incoming.produced, base, append_time, origin)
+
+    def _note_producers(self, change: Change, segment_base: int, end: int) -> int:
+        """The last stable offset after what was checked is written."""
+        assert self._producers is not None
+        grown = self._producers.note(change, segment_base)
+        if grown is not None:
+            self._unsynced_indexes.append(grown)
+        return self._producers.stable(end)
+
+    def _load_producers(self, written: Bounds, trusted: int | None = None) -> ProducerState:
+        now = self._services.clock.now_ms()
+        return ProducerState.load(self.directory, self.config, written, now, trusted=trusted)
+
+    def _take_snapshot(self) -> ProducerState:
+        if self._active is not None:
+            self._catch_up_with(self._active)
+        if self._producers is None:
+            self._producers = self._load_producers(self.written)
+        self._producers.take_snapshot(self.end_offset)
+        return self._producers
+
+    def expire_producers(self, now_ms: int) -> None:
+        """Forget the producers that have been silent for too long."""
+        with self.lock:
+            if self._producers is not None:
+                self._producers.expire(now_ms)
 
     def _is_time_to_roll(self, segment: Segment, latest: int, now: int) -> bool:
         # As Kafka's LogSegment.timeWaitedForRoll: in record time where there is one, else since creation.
@@ -293,6 +352,7 @@ class WritablePartition(Partition):
     def roll(self) -> Segment:
         """Seal the active segment and begin a new one at the log end; the caller holds the lock."""
         segment = self._active or self._open_active()
+        self._take_snapshot()
         segment.seal()
         created = self._create_active()  # where a full disk refuses it, the old one stays the active one
         self._sealed.append(segment)
@@ -339,13 +399,17 @@ class WritablePartition(Partition):
             self._gone = reason
             if self._active is None and self._appended and self._has_files():
                 self._open_active()
-            for segment in [*self._sealed, *([self._active] if self._active else [])]:
-                if segment is self._active:
-                    segment.seal()
-                segment.close()
-            self._sealed.clear()
-            self._active = None
-            self._new_files = 0
+            try:
+                if self._appended:
+                    self._take_snapshot().remove_strays(self.written.start)
+            finally:
+                for segment in [*self._sealed, *([self._active] if self._active else [])]:
+                    if segment is self._active:
+                        segment.seal()
+                    segment.close()
+                self._sealed.clear()
+                self._active = None
+                self._new_files = 0
 
     def release_files(self) -> bool:
         """Close the active segment's descriptors until the next append; False when it is in use."""
@@ -378,12 +442,15 @@ class WritablePartition(Partition):
         with self.lock:
             active = [self._active] if self._active else []
             self._unflushed = 0
-            return SyncTarget(self.written, [*self._sealed, *active], self._new_files)
+            segments, indexes = [*self._sealed, *active], list(self._unsynced_indexes)
+            return SyncTarget(self.written, segments, self._new_files, indexes)
 
     def _sync(self, target: SyncTarget) -> None:
         for segment in target.segments:
             segment.sync()
-        if target.new_files:
+        for path in set(target.txn_indexes):
+            sync_file(path)
+        if target.new_files or target.txn_indexes:
             sync_new(self.directory)
 
     def _synced(self, target: SyncTarget) -> None:
@@ -392,6 +459,7 @@ class WritablePartition(Partition):
                 segment.close()
                 self._sealed.remove(segment)
             self._new_files = max(0, self._new_files - target.new_files)
+            del self._unsynced_indexes[: len(target.txn_indexes)]
             if target.written.high_watermark > self._published.high_watermark:
                 self.publish(target.written._replace(start=self._published.start))
 
@@ -399,6 +467,9 @@ class WritablePartition(Partition):
         """After a failed sync: what is not synced on fresh, synced files; the caller holds the lock."""
         segments = [*self._sealed, *([self._active] if self._active else [])]
         rewrite_segments(self.directory, [(segment.base_offset, segment.end) for segment in segments])
+        oldest = min((segment.base_offset for segment in segments), default=self.written.base)
+        self._producers = self._load_producers(self.written, trusted=oldest)
+        self._unsynced_indexes.clear()
         if self._new_files:
             try:
                 sync_new(self.directory)

@@ -48,12 +48,19 @@ def end_of_epoch(directory: Path, epoch: int, current: int, end: int) -> tuple[i
     return earlier[-1].epoch, later[0].offset
 
 
+def restore_topic_id(directory: Path, topic_id: UUID) -> None:
+    """After recovery: `partition.metadata`, where a power cut left it empty or none."""
+    if directory.is_dir() and PARTITION_METADATA.read(directory).value != topic_id:
+        PARTITION_METADATA.write(directory, topic_id, durable=False)
+
+
 def restore_leader_epochs(directory: Path, walked: list[tuple[int, int]], end: int) -> None:
     """After recovery: the entries before the walked batches, then what these tell."""
-    known = LEADER_EPOCHS.read(directory).value or []
+    found = LEADER_EPOCHS.read(directory)
+    known = found.value or []
     merged: list[EpochStart] = []
     for epoch, offset in sorted([*known, *walked], key=lambda start: start[1]):
         if offset < end and epoch >= 0 and (not merged or epoch > merged[-1].epoch):
             merged.append(EpochStart(epoch, offset))
-    if merged != known:
+    if merged != known or found.problem is not None:
         LEADER_EPOCHS.write(directory, merged, durable=False)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from .._core import Live
 from ..errors import NewerVersion, StorageError
-from .reading import Bounds
+from .reading import EMPTY, Bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,6 +78,8 @@ class Slots:
             self._grow()
         slot = self._slots[key] = self._free.pop()
         topic_id, partition = key
+        # Before it has the name: a slot that was another partition's must not speak of that one's records.
+        self.live.publish(slot, *EMPTY)
         self.live.name(slot, topic_id.bytes, partition)
         return slot
 

@@ -16,6 +16,7 @@ from ..errors import CorruptBatch, OffsetOutOfRange
 from . import codecs
 from .naming import segment_file
 from .segments import SegmentCache, base_offsets, holding
+from .txn_index import overlapping
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .config import TopicConfig
+    from .producers import AbortedTransaction
 
 # One native call decodes at most this much, so that Ctrl-C is seen within 10 ms
 # even where a CRC runs at 3 GB/s over pages that are not in the cache.
@@ -35,7 +37,11 @@ MAX_DECOMPRESSED = 512 << 20
 
 
 class Bounds(NamedTuple):
-    """What is published of a partition. Offsets, but for `position` (bytes into the active segment)."""
+    """What is published of a partition. Offsets, but for `position` (bytes into the active segment).
+
+    `stable`: the first offset of the earliest open transaction, which the log start may have passed; the
+    high watermark without one.
+    """
 
     start: int
     high_watermark: int
@@ -71,8 +77,9 @@ class Partition(ABC):
         self.config = config
         self._cache = cache
         self._bases: tuple[int, list[int]] = (-1, [])
-        # Where the last `fill` stopped: a reader that goes on there needs no index.
-        self._resume: tuple[int, int, int] = (-1, 0, 0)
+        # Where the last `fill` stopped (offset, segment, position, generation of the segment list):
+        # a reader that goes on there needs no index.
+        self._resume: tuple[int, int, int, int] = (-1, 0, 0, 0)
 
     @abstractmethod
     def bounds(self) -> Bounds:
@@ -91,7 +98,15 @@ class Partition(ABC):
     @property
     def last_stable_offset(self) -> int:
         """Where a read_committed reader stops: before the first open transaction."""
-        return self.bounds().stable
+        bounds = self.bounds()
+        return max(bounds.start, bounds.stable)
+
+    def aborted_transactions(self, start: int, end: int) -> list[AbortedTransaction]:
+        """Aborted transactions with records from offset `start` up to `end` (not included), in the order in which
+        they ended: what a read_committed reader of these records leaves out.
+        """
+        bases = self._segment_bases(self.bounds())
+        return overlapping(self.directory, bases[holding(bases, start) :], start, end)
 
     @property
     def size(self) -> int:
@@ -118,7 +133,7 @@ class Partition(ABC):
                     return until
                 segment.release(0, segment.end)
                 offset = max(offset, following)
-                self._resume = (offset, following, 0)
+                self._resume = (offset, following, 0, bounds.generation)
                 continue
             span = Span(*segment.span(position, SPAN_BYTES, segment.end))
             state = reader.add(span.owner, span.start, span.end, offset, until)
@@ -126,7 +141,7 @@ class Partition(ABC):
                 state = self._add_decompressed(reader, span, offset, until)
             offset = max(offset, reader.next_offset)
             behind = position + reader.position - span.start
-            self._resume = (offset, segment.base_offset, behind)
+            self._resume = (offset, segment.base_offset, behind, bounds.generation)
             if behind // RESIDENT_BYTES > position // RESIDENT_BYTES:
                 segment.release(0, behind // RESIDENT_BYTES * RESIDENT_BYTES)
             if state == ColumnReader.CORRUPT or state == ColumnReader.TRUNCATED:
@@ -134,7 +149,7 @@ class Partition(ABC):
                     return offset
                 valid = segment.next_valid(behind)
                 if valid is not None and valid[1] <= offset:
-                    self._resume = (offset, segment.base_offset, valid[0])
+                    self._resume = (offset, segment.base_offset, valid[0], bounds.generation)
                     continue
                 next_offset = valid[1] if valid else self._base_after(segment.base_offset, bounds)
                 raise self._corrupt(segment, behind, reader.problem, next_offset)
@@ -217,8 +232,8 @@ class Partition(ABC):
             return self._find(offset, fresh)
 
     def _find_in(self, offset: int, bounds: Bounds) -> tuple[Segment, int]:
-        resume_offset, resume_base, position = self._resume
-        if resume_offset == offset:
+        resume_offset, resume_base, position, generation = self._resume
+        if resume_offset == offset and generation == bounds.generation:
             return self._open(resume_base, bounds), position
         bases = self._segment_bases(bounds)
         if not bases:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .._core import Segment
 from .files import sync_directory
 from .naming import segment_file
+from .producer_state import ProducerState
 from .reading import Bounds
 from .repair import UNFINISHED, rewrite_segments
 from .segments import base_offsets
@@ -35,7 +36,12 @@ class Recovered(NamedTuple):
 
 
 def recover_partition(
-    directory: Path, config: TopicConfig, recovery_point: int, start: int, published: Bounds | None = None
+    directory: Path,
+    config: TopicConfig,
+    recovery_point: int,
+    start: int,
+    now_ms: int,
+    published: Bounds | None = None,
 ) -> Recovered:
     """Recover the segments that hold offsets from `recovery_point` on; `start`: the checkpointed log start.
 
@@ -62,7 +68,10 @@ def recover_partition(
     # Nothing is appended behind bytes that cannot be read: they end their segment.
     base, position = (end, 0) if last.found.holes else (last.base, last.found.end)
     epochs = [epoch for suspect in suspects for epoch in suspect.found.epochs]
-    return Recovered(Bounds(start, end, end, base, position, 0), epochs, notes)
+    bounds = Bounds(start, end, end, base, position, 0)
+    producers = ProducerState.load(directory, config, bounds, now_ms, trusted=recovery_point)
+    producers.take_snapshot(end)
+    return Recovered(bounds._replace(stable=producers.stable(end)), epochs, notes)
 
 
 class _Suspect:

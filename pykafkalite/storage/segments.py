@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .config import TopicConfig
 
 # A mapped segment costs address space and one of the kernel's 65,530 maps, no descriptor.
-OPEN_SEGMENTS = 512
+OPEN_SEGMENTS = 2048
 
 
 def base_offsets(directory: Path) -> list[int]:

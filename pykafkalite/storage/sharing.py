@@ -35,7 +35,7 @@ class SharedStore(WritingStore):
             if self.openers == 0:
                 _shared.pop(self.path, None)
                 super().close()
-                if self._temporary and os.getpid() == self._pid:
+                if self._temporary and self.belongs_here():
                     shutil.rmtree(self.path, ignore_errors=True)
 
 

@@ -26,6 +26,18 @@ if TYPE_CHECKING:
     from .reading import Partition
 
 
+# Asked for at each append: getpid() would be a system call, half a microsecond here.
+_process = os.getpid()
+
+
+def _note_process() -> None:
+    global _process
+    _process = os.getpid()
+
+
+os.register_at_fork(after_in_child=_note_process)
+
+
 class Store(ABC):
     """What every kind of store offers. Safe from any thread; of no use in a forked child."""
 
@@ -35,7 +47,7 @@ class Store(ABC):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._closed = False
-        self._pid = os.getpid()
+        self._process = _process
         self._partitions: dict[tuple[str, int], Partition] = {}
         self._lock = threading.RLock()
 
@@ -137,12 +149,12 @@ class Store(ABC):
         """Raises Closed after close, Forked in a forked child."""
         if self._closed:
             raise Closed(f"the store {self.path} is closed; open it again")
-        if not self.belongs_here():
+        if self._process != _process:
             raise Forked(f"the store {self.path} was opened before a fork; open it anew in the child")
 
     def belongs_here(self) -> bool:
         """False in a forked child."""
-        return os.getpid() == self._pid
+        return self._process == _process
 
     @property
     def closed(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pykafkalite.errors import CorruptBatch, NewerVersion, NotAStore
+from pykafkalite.errors import CorruptBatch, NewerVersion, NotAStore, StorageError
 from pykafkalite.storage import bootstrap, checkpoints, metadata
 from pykafkalite.storage.naming import LOG, parse_directory, parse_segment_file
 from pykafkalite.storage.verify_indexes import OffsetIndex, TimeIndex
@@ -91,7 +91,7 @@ def _verify_checkpoints(
     for kind in kinds:
         try:
             problem = kind.read(directory).problem
-        except NewerVersion as error:
+        except (NewerVersion, StorageError) as error:
             problem = str(error)
         if problem is not None:
             report.problems.append(Problem("checkpoint", str(directory / kind.name), None, problem))

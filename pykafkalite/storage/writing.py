@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .. import _core
-from ..errors import Closed, UnknownTopic
+from ..errors import Closed, StorageError, UnknownTopic
 from .checkpoints import (
     CLEAN_SHUTDOWN,
     HIGH_WATERMARKS,
@@ -17,7 +17,7 @@ from .checkpoints import (
     RECOVERY_POINTS,
 )
 from .durability import Durability, NoSync, SyncBehind, SyncOnAppend
-from .files import remove_quietly
+from .files import remove_quietly, storage_error
 from .locking import DirectoryLock
 from .naming import DELETE, partition_directory, renamed_directory
 from .opening import OpenDirectory
@@ -41,10 +41,12 @@ logger = logging.getLogger(__name__)
 
 # Active segments that keep their descriptor: of the usual 1,024, the rest is the application's.
 OPEN_ACTIVE_SEGMENTS = 256
-# Kafka's log.flush.offset.checkpoint.interval.ms, log.retention.check.interval.ms and log.initial.task.delay.ms.
+# Kafka's log.flush.offset.checkpoint.interval.ms, log.retention.check.interval.ms, log.initial.task.delay.ms
+# and producer.id.expiration.check.interval.ms.
 CHECKPOINT_SECONDS = 60.0
 RETENTION_SECONDS = 300.0
 FIRST_RETENTION_SECONDS = 30.0
+PRODUCER_EXPIRY_SECONDS = 600.0
 
 
 class WritingStore(Store):
@@ -73,6 +75,7 @@ class WritingStore(Store):
         self.scheduler = Scheduler(clock)
         self.scheduler.every(CHECKPOINT_SECONDS, self.checkpoint)
         self.scheduler.every(RETENTION_SECONDS, self.check_retention, first=FIRST_RETENTION_SECONDS)
+        self.scheduler.every(PRODUCER_EXPIRY_SECONDS, self.expire_producers)
         self.scheduler.start()
 
     # --- what is there ---------------------------------------------------------
@@ -235,6 +238,12 @@ class WritingStore(Store):
                     assert isinstance(partition, WritablePartition)
                     enforce_retention(partition, now, self.scheduler)
 
+    def expire_producers(self) -> None:
+        """Forget producers that have been silent for a day (every 10 minutes)."""
+        now = self.clock.now_ms()
+        for partition in self._loaded():
+            partition.expire_producers(now)
+
     def _write_log_starts(self) -> None:
         starts = dict(self._opened.log_starts)
         for partition in self._loaded():
@@ -260,7 +269,7 @@ class WritingStore(Store):
     # --- closing ---------------------------------------------------------------
 
     def _release(self) -> None:
-        if os.getpid() != self._pid:
+        if not self.belongs_here():
             return
         self.scheduler.stop()
         try:
@@ -272,6 +281,10 @@ class WritingStore(Store):
                 raise failures[0]
             if not self._temporary:
                 self._leave_clean()
+        except StorageError:
+            raise
+        except OSError as error:
+            raise storage_error(error, f"closing {self.path}") from error
         finally:
             self._cache.clear()
             self._opened.close()

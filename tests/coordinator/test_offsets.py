@@ -12,6 +12,7 @@ from pykafkalite.coordinator.offsets import Offsets, java_hash, partition_for_gr
 from pykafkalite.errors import NonEmptyGroup, ReadOnly, UnknownGroup
 from pykafkalite.storage.config import INTERNAL_CONFIGS
 from pykafkalite.storage.naming import OFFSETS_TOPIC
+from pykafkalite.storage.producers import Origin
 from pykafkalite.storage.records import (
     GroupMetadataKey,
     GroupMetadataValue,
@@ -140,7 +141,7 @@ def transactional(store, records, producer, *, control=False):
         producer_epoch=0,
         base_sequence=-1 if control else 0,
     )
-    store.partition(OFFSETS_TOPIC, 0).append(batch)
+    store.partition(OFFSETS_TOPIC, 0).append(batch, Origin.COORDINATOR if control else Origin.CLIENT)
 
 
 def test_a_transactions_commits_count_once_it_is_committed_and_never_when_aborted(store, offsets):

@@ -116,7 +116,7 @@ def believes_every_byte() -> None:
     """Recovery looks at nothing: what is in the file is taken for whole batches."""
 
     def recover_partition(
-        directory: Path, config: Any, point: int, start: int, published: Bounds
+        directory: Path, config: Any, point: int, start: int, now_ms: int, published: Bounds
     ) -> Recovered:
         bases = base_offsets(directory)
         size = (directory / segment_file(bases[-1])).stat().st_size if bases else 0

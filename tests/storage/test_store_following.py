@@ -120,3 +120,14 @@ def test_a_reader_needs_the_live_file(disk):
     (disk.path / "pykafkalite.live").unlink()
     with pytest.raises(NotAStore, match="open it once for writing"):
         Store.open(disk.path, mode="r")
+
+
+def test_a_slot_that_was_anothers_does_not_speak_of_its_records(new_disk):
+    disk = new_disk(durability="fsync")
+    disk.append(b"old", b"older")
+    disk.store.delete_topic("events")
+    disk.store.create_topic("next")
+    disk.store.partition("next", 0)
+    with Store.open(disk.path, mode="r") as reader:
+        assert reader.partition("next", 0).high_watermark == 0
+        assert read_all(reader, "next", 0) == []
