@@ -24,7 +24,14 @@ MEMORY = ":memory:"
 def configurable(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what a broker is told."""
     for option in (
-        click.option("--set", "sets", type=setting, metavar="NAME=VALUE", multiple=True, help="A broker config; repeatable."),
+        click.option(
+            "--set",
+            "sets",
+            type=setting,
+            metavar="NAME=VALUE",
+            multiple=True,
+            help="A broker config; repeatable.",
+        ),
         click.option(
             "--config", "file", type=click.Path(dir_okay=False), help="A server.properties or .toml file."
         ),

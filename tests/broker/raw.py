@@ -98,9 +98,17 @@ def produce(raw: Raw, topic: str, records: bytes | None, *, partition: int = 0, 
 
 
 def fetch_request(
-    topic: str, offset: int, *, wait: float = 0, min_bytes: int = 1, max_bytes: int = 1 << 20,
-    partition_max_bytes: int = 1 << 20, session_id: int = 0, session_epoch: int = -1, partitions: tuple[int, ...] = (0,),
-) -> dict[str, Any]:  # fmt: skip
+    topic: str,
+    offset: int,
+    *,
+    wait: float = 0,
+    min_bytes: int = 1,
+    max_bytes: int = 1 << 20,
+    partition_max_bytes: int = 1 << 20,
+    session_id: int = 0,
+    session_epoch: int = -1,
+    partitions: tuple[int, ...] = (0,),
+) -> dict[str, Any]:
     """Fields of a Fetch v11."""
     wanted = tuple(
         entity(1, 11, "FetchPartition", partition=index, current_leader_epoch=-1, fetch_offset=offset,
