@@ -164,12 +164,17 @@ class GroupMember:
         self._coordinator.join(request, self._joined)
 
     def _rebalance(self) -> None:
-        """The group deals out anew: unless that is over already, join again."""
+        """The group deals out anew, or this member was removed: unless that is over already, join again."""
         group = self._coordinator.classic.groups.get(self._group)
-        member = None if group is None else group.members.get(self.member_id)
-        if group is None or member is None or group.state is not State.PREPARING or member.answer_join:
+        if group is None or not self.member_id:
             return
-        if self._refused is None:
+        member = group.members.get(self.member_id)
+        if member is None:  # an administrator's work: it is wanted here nevertheless
+            self.member_id = ""
+            self._join()
+        elif group.state is not State.PREPARING or member.answer_join is not None:
+            return
+        elif self._refused is None:
             self._join()
         else:  # not at once what has just failed
             self._coordinator.timers.set(("retry", self._group, self.member_id), _RETRY, self._retry)
@@ -179,10 +184,7 @@ class GroupMember:
         self._rebalance()
 
     def _joined(self, result: JoinResult) -> None:
-        if result.error is UnknownMember and self.member_id and not self._left:
-            self.member_id = ""  # an administrator removed it: it is wanted here nevertheless
-            self._join()
-        elif result.error is None and not self._left:
+        if result.error is None and not self._left:
             self.member_id, self._joined_generation = result.member_id, result.generation
             assignments = self._deal(result) if result.leader == result.member_id else {}
             request = SyncRequest(self._group, result.generation, self.member_id, assignments=assignments)
@@ -199,7 +201,11 @@ class GroupMember:
 
     def _synced(self, result: SyncResult) -> None:
         if result.error is None:
-            self._places = decode_assignment(result.assignment)
+            try:
+                self._places = decode_assignment(result.assignment)
+            except CorruptBatch as error:
+                logger.warning("the leader of group %s assigned what makes no sense: %s", self._group, error)
+                self._places = ()
             self._generation, self._refused = self._joined_generation, None
         elif result.error is not RebalanceInProgress:
             self._refused = result.error
@@ -245,14 +251,16 @@ class GroupMember:
                     f"{generation}) and {names} went to another consumer, which reads it again from the last "
                     f"commit; nothing was committed: go on reading to take up the new assignment"
                 )
+            if self._joined_generation != self._generation:
+                raise RebalanceInProgress(
+                    f"group {self._group!r} is dealing out its partitions anew; nothing was committed: "
+                    f"go on reading, then commit again"
+                )
             commits = {place: NewCommit(offset) for place, offset in offsets.items()}
             request = CommitRequest(self._group, commits, self._generation, self.member_id)
             error = self._coordinator.commits.commit(request).error
         if error is not None:
-            raise error(
-                f"group {self._group!r} is dealing out its partitions anew; nothing was committed: go on reading, "
-                f"then commit again"
-            )
+            raise error(f"group {self._group!r} does not take this commit: go on reading, then commit again")
 
     def leave(self) -> None:
         store = self._coordinator.store

@@ -136,8 +136,7 @@ class Rebalancing:
             return
         for member in list(group.members.values()):
             if member.answer_join is None and member.instance_id is None:
-                group.remove(member.member_id)
-                self.keeping.timers.cancel(_member_key(group, member.member_id))
+                self.dismiss(group, member.member_id, UnknownMember)
         if group.members and not group.choose_leader():
             # Static members only, none of which came back: their sessions decide.
             self._set_join_timer(group, group.rebalance_timeout, lambda: self.complete_join(group))
@@ -210,7 +209,6 @@ class Rebalancing:
         if not group.unsynced:
             return
         for member_id in list(group.unsynced):
-            self.keeping.timers.cancel(_member_key(group, member_id))
             self.dismiss(group, member_id, UnknownMember)
         self.prepare(group)
 
@@ -250,6 +248,8 @@ class Rebalancing:
         if member is not None:
             self.answer_join(member, JoinResult(error))
             self.answer_sync(member, SyncResult(error))
+            if member.on_rebalance is not None:
+                self.keeping.later(member.on_rebalance)
 
     def after_leaving(self, group: Group, *, was_member: bool = True) -> None:
         """The others deal out anew what the member had."""

@@ -3,12 +3,13 @@
 import pytest
 from group_verbs import Group
 
+from pykafkalite.storage.clock import ManualClock
 from pykafkalite.storage.store import Store
 
 
 @pytest.fixture
 def memory():
-    with Store.open(":memory:") as opened:
+    with Store.open(":memory:", clock=ManualClock()) as opened:
         yield opened
 
 

@@ -15,7 +15,6 @@ from pykafkalite.coordinator.requests import (
 )
 from pykafkalite.coordinator.settings import GroupSettings
 from pykafkalite.errors import MemberIdRequired
-from pykafkalite.storage.clock import SYSTEM, ManualClock
 from pykafkalite.storage.store import Store
 
 SESSION, REBALANCE = 10_000, 60_000
@@ -25,14 +24,14 @@ class Group:
     """One group of a coordinator whose clock tests turn."""
 
     def __init__(self, store: Store, **settings: int) -> None:
-        self.clock = ManualClock(SYSTEM.now_ms())
         self.settings = GroupSettings(**settings)
         self.store = store
         self.restart()
 
     def restart(self) -> None:
         """A coordinator that knows what is stored and nothing else."""
-        self.coordinator = Coordinator(self.store, self.settings, self.clock)
+        self.clock = self.store.clock
+        self.coordinator = Coordinator(self.store, self.settings)
 
     def member(self, name: str = "m", **request: object) -> Member:
         return Member(self, name, request)

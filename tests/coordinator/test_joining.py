@@ -256,7 +256,7 @@ def test_a_static_member_that_waits_for_its_join_is_fenced_when_another_takes_it
 
 
 def test_a_static_leader_that_comes_back_is_told_to_skip_the_assignment(group):
-    (static,) = group.members("s", instance_id="one")
+    group.members("s", instance_id="one")
     joined = group.member("s", instance_id="one", may_skip_assignment=True).join()
     assert joined.skip_assignment
     assert joined.leader == joined.member_id
