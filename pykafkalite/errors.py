@@ -78,7 +78,6 @@ class NotCoordinator(Error):
     retriable = True
 
 
-
 class InvalidTopic(Error, ValueError):
     """A name that Kafka does not allow for a topic."""
 
@@ -95,7 +94,6 @@ class InconsistentGroupProtocol(Error):
     """A member that has no protocol in common with its group."""
 
     code = 23
-
 
 
 class InvalidGroup(Error, ValueError):
@@ -120,7 +118,6 @@ class RebalanceInProgress(Error):
     """A group that is dealing out its partitions anew: what was assigned may be another's in a moment."""
 
     code = 27
-
 
 
 class InvalidTimestamp(Error, ValueError):
@@ -212,7 +209,6 @@ class GroupSubscribedToTopic(Error):
     code = 86
 
 
-
 class InvalidRecord(Error, ValueError):
     """Records or columns that break a rule of the topic or of the format."""
 
@@ -230,7 +226,6 @@ class UnstableOffsetCommit(Error):
 
     code = 88
     retriable = True
-
 
 
 class StoreLocked(Error):

@@ -23,7 +23,7 @@ from pykafkalite.coordinator.rebalancing import storing_failure
 from pykafkalite.coordinator.requests import CommitResult
 from pykafkalite.coordinator.settings import GroupSettings
 from pykafkalite.coordinator.timers import Timers
-from pykafkalite.errors import Error, StorageError, UnknownGroup
+from pykafkalite.errors import Error, UnknownGroup
 from pykafkalite.storage.clock import SYSTEM, Clock
 from pykafkalite.storage.naming import hint
 from pykafkalite.storage.writing import WritingStore
@@ -216,6 +216,12 @@ class Coordinator:
         with self.turn():
             self._alarm = None
 
+    def unload(self) -> None:
+        """Answers whoever waits that this is over, and lets no timer run any more: the broker goes."""
+        with self.turn():
+            self.classic.unload()
+            self.timers.clear()
+
     def _settle(self) -> None:
         self._depth += 1
         try:
@@ -233,7 +239,7 @@ class Coordinator:
         self._set_alarm()
 
     def _is_due(self) -> bool:
-        return self.timers.left() == 0
+        return self.timers.left() == 0 and not self.store.closed
 
     def _set_alarm(self) -> None:
         """Has the store's scheduler wake us when the next timer is due."""
@@ -281,7 +287,7 @@ class Coordinator:
         self._expire_later()
         try:
             self.commits.expire()
-        except StorageError as error:
+        except Error as error:
             logger.warning("offsets past retention could not be deleted: %s", error)
 
 

@@ -34,6 +34,7 @@ from pykafkalite.coordinator.requests import (
 from pykafkalite.errors import (
     CorruptBatch,
     Error,
+    GroupMaxSizeReached,
     IllegalGeneration,
     InconsistentGroupProtocol,
     RebalanceInProgress,
@@ -49,6 +50,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_REFUSALS = {
+    InconsistentGroupProtocol: (
+        "the members of group {group!r} share partitions in a way unknown here; known are "
+        + ", ".join(ASSIGNORS)
+        + ": let one of them be in their assignment strategies, or take another group"
+    ),
+    GroupMaxSizeReached: "group {group!r} has as many members as group.max.size allows",
+}
 _RETRY = 1000
 """How long (ms) until a consumer whose group could not be stored joins again."""
 
@@ -80,7 +89,10 @@ class Membership(Protocol):
 
 
 def join(coordinator: Coordinator, group: str | None, topics: Iterable[str]) -> Membership:
-    """A new member; without a group, one that reads everything.  Raises InvalidGroup, InconsistentGroupProtocol."""
+    """A new member; without a group, one that reads everything.
+
+    Raises InvalidGroup, InconsistentGroupProtocol, GroupMaxSizeReached.
+    """
     if group is None:
         return Alone(coordinator.store, topics)
     return GroupMember(coordinator, check_group_id(group), topics)
@@ -142,11 +154,8 @@ class GroupMember:
         self._refused: type[Error] | None = None
         self._left = False
         self._join()
-        if self._refused is InconsistentGroupProtocol:
-            raise InconsistentGroupProtocol(
-                f"the members of group {group!r} share partitions in a way unknown here; known are "
-                f"{', '.join(ASSIGNORS)}: let one of them be in their assignment strategies, or take another group"
-            )
+        if self._refused is not None and not self.member_id:
+            raise self._refused(_REFUSALS[self._refused].format(group=group))
 
     # --- the protocol ---------------------------------------------------------
 

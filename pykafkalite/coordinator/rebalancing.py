@@ -262,6 +262,13 @@ class Rebalancing:
         ):
             self.complete_join(group)
 
+    def unload(self) -> None:
+        """Answers whoever waits: another coordinator goes on with what is stored."""
+        for group in self.groups.values():
+            for member in group.members.values():
+                self.answer_join(member, JoinResult(NotCoordinator, member.member_id))
+                self.answer_sync(member, SyncResult(NotCoordinator))
+
     def replace(self, group: Group, old: str, new: str) -> Member:
         """A static member came back under a new id: the old one is fenced."""
         member = group.members[old]

@@ -41,6 +41,10 @@ class Timers:
         """Forgets it; fine when nothing is set."""
         self._set.pop(key, None)
 
+    def clear(self) -> None:
+        """Forgets all."""
+        self._set.clear()
+
     def run_next(self) -> bool:
         """Runs the first task whose time has come; False when there is none."""
         key = self._first()

@@ -26,11 +26,12 @@ class Group:
     def __init__(self, store: Store, **settings: int) -> None:
         self.settings = GroupSettings(**settings)
         self.store = store
-        self.restart()
+        self.coordinator = Coordinator(store, self.settings)
+        self.clock = store.clock
 
     def restart(self) -> None:
         """A coordinator that knows what is stored and nothing else."""
-        self.clock = self.store.clock
+        self.coordinator.unload()
         self.coordinator = Coordinator(self.store, self.settings)
 
     def member(self, name: str = "m", **request: object) -> Member:

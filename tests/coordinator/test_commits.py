@@ -254,6 +254,16 @@ def test_a_rebalance_that_was_not_over_at_a_restart_is_begun_anew_by_the_members
     assert other.join().generation == leader.joined.generation
 
 
+def test_whoever_waits_when_the_coordinator_goes_is_sent_to_look_for_another(group):
+    leader, other = group.members("a", "b")
+    leader.join()
+    group.coordinator.unload()
+    assert leader.joined.error.code == 16
+    group.wait(100)
+    group.restart()
+    assert group.member_ids == {leader.id, other.id}
+
+
 def test_static_members_are_known_after_a_restart(group):
     (static,) = group.members("s", instance_id="one")
     group.restart()
@@ -270,6 +280,5 @@ def test_groups_survive_in_a_directory_that_is_opened_again(tmp_path):
         (member,) = group.members("a")
         member.commit(3)
     with Store.open(tmp_path / "log", clock=ManualClock()) as store:
-        group.store = store
-        group.restart()
+        member.group = group = Group(store)
         assert (member.beat(), committed(group)) == (None, {("t", 0): 3})

@@ -18,6 +18,7 @@ from pykafkalite.coordinator.membership import join
 from pykafkalite.coordinator.requests import Leaver
 from pykafkalite.errors import (
     CorruptBatch,
+    GroupMaxSizeReached,
     IllegalGeneration,
     InconsistentGroupProtocol,
     RebalanceInProgress,
@@ -88,13 +89,22 @@ def test_while_a_client_deals_nothing_is_committed(group):
     theirs.join()
     assert group.state == "CompletingRebalance"
     with pytest.raises(RebalanceInProgress):
-        ours.commit(generation, {place: 1 for place in places})
+        ours.commit(generation, dict.fromkeys(places, 1))
 
 
 def test_a_client_without_a_strategy_that_is_known_here_is_not_joined(group):
     group.members("client", protocols=(("cooperative-sticky", b""),))
     with pytest.raises(InconsistentGroupProtocol, match="range, roundrobin"):
         consumer(group)
+
+
+def test_a_full_group_takes_no_consumer_of_this_process_either(memory):
+    memory.create_topic("t", 3)
+    group = Group(memory, group_max_size=1)
+    group.members("client", protocols=READS_T)
+    with pytest.raises(GroupMaxSizeReached, match=r"group.max.size"):
+        consumer(group)
+    assert group.state == "Stable"
 
 
 def test_with_clients_that_only_take_turns_so_do_we(group):
