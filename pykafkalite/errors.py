@@ -58,6 +58,26 @@ class MessageTooLarge(Error, ValueError):
     code = 10
 
 
+class OffsetMetadataTooLarge(Error, ValueError):
+    """Metadata of a commit over `offset.metadata.max.bytes`."""
+
+    code = 12
+
+
+class CoordinatorNotAvailable(Error):
+    """A group that was deleted, or could not be stored, while it was asked."""
+
+    code = 15
+    retriable = True
+
+
+class NotCoordinator(Error):
+    """A group that cannot be stored here now."""
+
+    code = 16
+    retriable = True
+
+
 class InvalidTopic(Error, ValueError):
     """A name that Kafka does not allow for a topic."""
 
@@ -70,6 +90,12 @@ class IllegalGeneration(Error):
     code = 22
 
 
+class InconsistentGroupProtocol(Error):
+    """A member that has no protocol in common with its group."""
+
+    code = 23
+
+
 class InvalidGroup(Error, ValueError):
     """A group id that is empty or not a string."""
 
@@ -77,9 +103,21 @@ class InvalidGroup(Error, ValueError):
 
 
 class UnknownMember(Error):
-    """A consumer that has left its group."""
+    """A consumer that has left its group, or that the group never knew."""
 
     code = 25
+
+
+class InvalidSessionTimeout(Error, ValueError):
+    """A session timeout outside `group.min.session.timeout.ms` and `group.max.session.timeout.ms`."""
+
+    code = 26
+
+
+class RebalanceInProgress(Error):
+    """A group that is dealing out its partitions anew: what was assigned may be another's in a moment."""
+
+    code = 27
 
 
 class InvalidTimestamp(Error, ValueError):
@@ -159,6 +197,30 @@ class UnknownGroup(Error, LookupError):
     code = 69
 
 
+class MemberIdRequired(Error):
+    """A first join, answered with the member id to join again with (KIP-394)."""
+
+    code = 79
+
+
+class GroupMaxSizeReached(Error):
+    """A group that has `group.max.size` members."""
+
+    code = 81
+
+
+class FencedInstanceId(Error):
+    """A static member whose instance id another member has taken over (KIP-345)."""
+
+    code = 82
+
+
+class GroupSubscribedToTopic(Error):
+    """Offsets of a topic that a member of the group reads."""
+
+    code = 86
+
+
 class InvalidRecord(Error, ValueError):
     """Records or columns that break a rule of the topic or of the format."""
 
@@ -169,6 +231,13 @@ class InvalidColumns(Error, TypeError):
     """Arrow columns of a name or type that `append_batch` does not take."""
 
     code = 87
+
+
+class UnstableOffsetCommit(Error):
+    """An offset that an open transaction is about to replace."""
+
+    code = 88
+    retriable = True
 
 
 class ProducerFenced(Error):

@@ -1,21 +1,58 @@
-"""The coordinator of one store: its groups' members and their commits, for all of this process."""
+"""The coordinator of one store: its groups and their commits, for this process and for its clients.
+
+Requests come from any thread and each runs on its caller's, under one lock. What a request leads to
+(answers, members of this process that join again, timers that are due) waits until the state machine
+has come to rest, and then runs in order before the caller goes on: nobody is called in the middle.
+"""
 
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
+from collections import deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
-from pykafkalite.coordinator.groups import Group, State, check_group_id
-from pykafkalite.coordinator.offsets import Committed, Offsets, Place
-from pykafkalite.errors import UnknownGroup
+from pykafkalite.coordinator.administration import Administration
+from pykafkalite.coordinator.classic import ClassicGroups
+from pykafkalite.coordinator.commits import Commits
+from pykafkalite.coordinator.group import Group, check_group_id
+from pykafkalite.coordinator.group_log import GroupLog
+from pykafkalite.coordinator.rebalancing import storing_failure
+from pykafkalite.coordinator.requests import CommitResult
+from pykafkalite.coordinator.settings import GroupSettings
+from pykafkalite.coordinator.timers import Timers
+from pykafkalite.errors import Error, UnknownGroup
+from pykafkalite.storage.clock import SYSTEM, Clock
 from pykafkalite.storage.naming import hint
+from pykafkalite.storage.writing import WritingStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pykafkalite.coordinator.assignment import TopicPartitions
+    from pykafkalite.coordinator.classic import RespondJoin, RespondSync
+    from pykafkalite.coordinator.group_log import Committed
+    from pykafkalite.coordinator.rebalancing import Stored
+    from pykafkalite.coordinator.requests import (
+        CommitRequest,
+        DescribedGroup,
+        Failure,
+        JoinRequest,
+        Leaver,
+        ListedGroup,
+        Place,
+        SyncRequest,
+    )
+    from pykafkalite.coordinator.timers import Task
+    from pykafkalite.storage.records import GroupMetadataValue
     from pykafkalite.storage.store import Store
+
+logger = logging.getLogger(__name__)
+
+IN_PROCESS = "in-process"
+"""The client host of members that live in the store's own process; a client's is the address it comes from."""
 
 
 class Coordinator:
@@ -24,11 +61,22 @@ class Coordinator:
     _all: ClassVar[weakref.WeakValueDictionary[int, Coordinator]] = weakref.WeakValueDictionary()
     _all_lock = threading.Lock()
 
-    def __init__(self, store: Store) -> None:
-        self.offsets = Offsets(store)
-        self._store = store
-        self._groups: dict[str, Group] = {}
+    def __init__(
+        self, store: Store, settings: GroupSettings | None = None, clock: Clock | None = None
+    ) -> None:
+        self.store = store
+        self.settings = settings or GroupSettings()
+        self.clock = clock or (store.clock if isinstance(store, WritingStore) else SYSTEM)
+        self.timers = Timers(self.clock)
+        self.log = GroupLog(store, self.clock)
+        self.classic = ClassicGroups(self)
+        self.commits = Commits(self, self.classic, self.log)
+        self.administration = Administration(self.classic, self.commits, self.log)
         self._lock = threading.RLock()
+        self._tasks: deque[Task] = deque()
+        self._depth = 0
+        self._loaded = False
+        self._alarm: float | None = None
 
     @classmethod
     def of(cls, store: Store) -> Coordinator:
@@ -39,111 +87,217 @@ class Coordinator:
                 found = cls._all[id(store)] = cls(store)
             return found
 
-    def join(self, group: str | None, topics: Iterable[str]) -> Membership:
-        """A new member; without a group, the only one of a group that nobody sees.  Raises InvalidGroup."""
-        topics = tuple(topics)
-        if group is not None:
-            check_group_id(group)
-        with self._lock:
-            joined = Group("(none)") if group is None else self._groups.get(group) or Group(group)
-            if group is not None:
-                self._groups[group] = joined
-            return Membership(
-                self,
-                joined,
-                joined.join(topics, self._partitions({*topics, *joined.topics})),
-                group is not None,
-            )
+    # --- members --------------------------------------------------------------
+
+    def join(self, request: JoinRequest, respond: RespondJoin) -> None:
+        """JoinGroup; `respond` is called once, on whichever thread got the group there."""
+        with self.turn():
+            self.classic.join(request, respond)
+
+    def sync(self, request: SyncRequest, respond: RespondSync) -> None:
+        """SyncGroup; `respond` as for `join`."""
+        with self.turn():
+            self.classic.sync(request, respond)
+
+    def heartbeat(
+        self, group: str, member_id: str, generation: int, instance_id: str | None = None
+    ) -> Failure:
+        """Heartbeat."""
+        with self.turn():
+            return self.classic.heartbeat(group, member_id, generation, instance_id)
+
+    def leave(self, group: str, leavers: Iterable[Leaver]) -> list[Failure] | type[Error]:
+        """LeaveGroup: what became of each, or one error for all."""
+        with self.turn():
+            return self.classic.leave(group, list(leavers))
+
+    # --- offsets --------------------------------------------------------------
+
+    def commit(self, request: CommitRequest, respond: Callable[[CommitResult], None]) -> None:
+        """OffsetCommit; acknowledged as the store's durability says.  `respond` as for `join`."""
+        with self.turn():
+            try:
+                result = self.commits.commit(request)
+            except Error as error:
+                result = CommitResult(storing_failure(error))
+            self.later(lambda: respond(result))
+
+    def committed(self, group: str, places: Iterable[Place] | None = None) -> dict[Place, Committed | None]:
+        """OffsetFetch: the commits of `places` (None: all that there are); None where there is none."""
+        return self.commits.fetch(group, places)
+
+    def delete_offsets(self, group: str, places: Iterable[Place]) -> dict[Place, Failure]:
+        """OffsetDelete.  Raises InvalidGroup, UnknownGroup, NonEmptyGroup, StorageError."""
+        with self.turn():
+            return self.commits.delete(group, places)
+
+    def forget_topic(self, topic: str) -> None:
+        """To be called when a topic was deleted.  Raises StorageError."""
+        with self.turn():
+            self.commits.forget_topic(topic)
+
+    def delete_group(self, group: str) -> None:
+        """DeleteGroups, one of them.  Raises UnknownGroup, NonEmptyGroup, ReadOnly, StorageError."""
+        with self.turn():
+            self.commits.delete_group(group)
+
+    # --- administration -------------------------------------------------------
+
+    def describe(self, group: str) -> DescribedGroup:
+        """DescribeGroups, one of them."""
+        with self.turn():
+            return self.administration.describe(group)
+
+    def list_groups(self, states: Iterable[str] = (), types: Iterable[str] = ()) -> list[ListedGroup]:
+        """ListGroups: all, or those in one of `states` and of one of `types`."""
+        with self.turn():
+            return self.administration.listed(states, types)
 
     def names(self) -> list[str]:
         """The groups that have members or commits, sorted."""
-        with self._lock:
-            return sorted({*self.offsets.groups(), *self._groups})
+        with self.turn():
+            return self.administration.names()
 
     def check(self, group: str) -> str:
-        """Raises UnknownGroup with the nearest name, InvalidGroup."""
+        """The group's name.  Raises UnknownGroup with the nearest one, InvalidGroup."""
         names = self.names()
         if check_group_id(group) not in names:
             raise UnknownGroup(f"there is no group {group!r} with members or commits{hint(group, names)}")
         return group
 
-    def state(self, group: str) -> State:
-        with self._lock:
-            if group in self._groups:
-                return self._groups[group].state
-        return State.EMPTY if self.offsets.committed(group) else State.DEAD
-
-    def assignment(self, group: str) -> Mapping[str, TopicPartitions]:
+    def assignment(self, group: str) -> dict[str, TopicPartitions]:
         """Member -> what it reads."""
-        with self._lock:
-            return dict(self._groups[group].assignment) if group in self._groups else {}
+        with self.turn():
+            return self.administration.assignment(group)
 
     def reset(self, group: str, offsets: Mapping[Place, int]) -> None:
-        """Commits for a group without members.  Raises NonEmptyGroup, InvalidGroup, ReadOnly."""
+        """Commits for a group without members.  Raises NonEmptyGroup, InvalidGroup, ReadOnly, StorageError."""
+        with self.turn():
+            self.commits.reset(check_group_id(group), offsets)
+
+    # --- turns ----------------------------------------------------------------
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """One request's turn; at its end, what it has led to happens."""
         with self._lock:
-            (self._groups.get(check_group_id(group)) or Group(group)).reset()
-            self.offsets.commit(group, offsets)
+            self._depth += 1
+            try:
+                if not self._loaded:
+                    self._loaded = True
+                    self._load()
+                yield
+            finally:
+                self._depth -= 1
+                if not self._depth:
+                    self._settle()
+        self._look_after_tasks()
 
-    def delete(self, group: str) -> None:
-        """Forgets a group's commits.  Raises NonEmptyGroup, UnknownGroup, ReadOnly."""
-        with self._lock:
-            self.check(group)
-            if group in self._groups:
-                self._groups[group].delete()
-            self.offsets.forget(group, self.offsets.committed(group))
+    def later(self, task: Task) -> None:
+        """Runs `task` at the end of the turn that is under way; at once when there is none.
 
-    def _partitions(self, topics: Iterable[str]) -> dict[str, int]:
-        known = self._store.topics()
-        return {topic: known[topic].partitions for topic in topics if topic in known}
-
-    def _leave(self, group: Group, member: str) -> None:
-        with self._lock:
-            if member not in group.subscriptions:
-                return
-            group.leave(member)
-            if group.state is State.EMPTY and self._groups.get(group.name) is group:
-                del self._groups[group.name]
-
-    def _sync(self, group: Group, member: str, refresh: bool) -> tuple[int, TopicPartitions]:
-        with self._lock:
-            if refresh:
-                group.refresh(self._partitions(group.topics))
-            return group.sync(member)
-
-    def _commit(self, group: Group, member: str, generation: int, offsets: Mapping[Place, int]) -> None:
-        with self._lock:
-            group.check_commit(member, generation, offsets)
-            self.offsets.commit(group.name, offsets)
-
-
-class Membership:
-    """One member's side of its group."""
-
-    def __init__(self, coordinator: Coordinator, group: Group, member: str, commits: bool) -> None:
-        self.member = member
-        self.commits = commits
-        self._coordinator = coordinator
-        self._group = group
-
-    @property
-    def generation(self) -> int:
-        """The group's, now: what was assigned in an older one may be another's."""
-        return self._group.generation
-
-    def sync(self, *, refresh: bool = False) -> tuple[int, TopicPartitions]:
-        """(generation, (topic, partition) pairs) to read now; `refresh` looks whether topics have grown.
-
-        Raises UnknownMember after `leave`.
+        Never waits for another thread: what Python collects leaves its group through here, at any moment.
         """
-        return self._coordinator._sync(self._group, self.member, refresh)
+        self._tasks.append(task)
+        self._look_after_tasks()
 
-    def committed(self) -> dict[Place, Committed]:
-        return self._coordinator.offsets.committed(self._group.name) if self.commits else {}
+    def _look_after_tasks(self) -> None:
+        """Whoever lets go of the lock sees what was left to be done meanwhile."""
+        while self._tasks and self._lock.acquire(blocking=False):
+            try:
+                if self._depth:
+                    return
+                self._settle()
+            finally:
+                self._lock.release()
 
-    def commit(self, generation: int, offsets: Mapping[Place, int]) -> None:
-        """Raises UnknownMember, IllegalGeneration, ReadOnly, StorageError."""
-        self._coordinator._commit(self._group, self.member, generation, offsets)
+    def run_due(self) -> None:
+        """Lets timers run whose time has come."""
+        with self.turn():
+            self._alarm = None
 
-    def leave(self) -> None:
-        """Gives its partitions to the others.  Again: does nothing."""
-        self._coordinator._leave(self._group, self.member)
+    def unload(self) -> None:
+        """Answers whoever waits that this is over, and lets no timer run any more: the broker goes."""
+        with self.turn():
+            self.classic.unload()
+            self.timers.clear()
+
+    def _settle(self) -> None:
+        self._depth += 1
+        try:
+            while self._tasks or (self._loaded and self._is_due()):
+                try:
+                    if self._tasks:
+                        self._tasks.popleft()()
+                    else:
+                        self.timers.run_next()
+                except Exception:
+                    # An answer that nobody takes any more must not keep the others from theirs.
+                    logger.exception("the coordinator could not do what was due")
+        finally:
+            self._depth -= 1
+        self._set_alarm()
+
+    def _is_due(self) -> bool:
+        return self.timers.left() == 0 and not self.store.closed
+
+    def _set_alarm(self) -> None:
+        """Has the store's scheduler wake us when the next timer is due."""
+        left = self.timers.left()
+        if left is None or not isinstance(self.store, WritingStore) or self.store.closed:
+            return
+        at = self.clock.monotonic() + left
+        if self._alarm is None or at < self._alarm:
+            self._alarm = at
+            self.store.scheduler.after(left, _waker(self))
+
+    # --- storing --------------------------------------------------------------
+
+    def store_group(self, group: str, value: GroupMetadataValue, done: Stored) -> None:
+        """Appends a group's record, then calls `done`."""
+        try:
+            self.log.store_group(group, value)
+        except Error as error:
+            done(error)
+        else:
+            done(None)
+
+    def _load(self) -> None:
+        """Takes over the stored groups, as after a restart: members have their session timeout to come back."""
+        if self.log.read_only:
+            return
+        for name, value in self.log.metadata().items():
+            group = self.classic.groups[name] = Group.stored(name, value, self.clock.now_ms())
+            self._take_over(group)
+        self._expire_later()
+
+    def _take_over(self, group: Group) -> None:
+        gone = [member_id for member_id, member in group.members.items() if member.client_host == IN_PROCESS]
+        for member_id in gone:  # with the process that they lived in
+            group.remove(member_id)
+        for member in group.members.values():
+            self.classic.set_session_timer(group, member)
+        if gone or len(group.members) > self.settings.group_max_size:
+            self.classic.prepare(group)
+
+    def _expire_later(self) -> None:
+        self.timers.set("retention", self.settings.offsets_retention_check_interval_ms, self._expire)
+
+    def _expire(self) -> None:
+        self._expire_later()
+        try:
+            self.commits.expire()
+        except Error as error:
+            logger.warning("offsets past retention could not be deleted: %s", error)
+
+
+def _waker(coordinator: Coordinator) -> Task:
+    """Runs what is due if the coordinator is still there: the scheduler must not keep it."""
+    reference = weakref.ref(coordinator)
+
+    def wake() -> None:
+        found = reference()
+        if found is not None and not found.store.closed:
+            found.run_due()
+
+    return wake

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 from pykafkalite import api
 from pykafkalite._core import ColumnReader
 from pykafkalite.api import TopicPartition, implements
+from pykafkalite.coordinator import membership
 from pykafkalite.embedded import bounds
 from pykafkalite.embedded.arguments import OfThisProcess, seconds, topic_partition, whole
 from pykafkalite.embedded.batches import Batches
@@ -69,8 +70,8 @@ class Consumer(OfThisProcess):
         self._generation = -1
         self._ids: dict[str, UUID] = {}
         self._opened: Fetched[Messages] | None = None
-        self._membership = log.coordinator.join(group, self.topics)
-        self._leave = weakref.finalize(self, self._membership.leave)
+        self._membership = membership.join(log.coordinator, group, self.topics)
+        self._leave = weakref.finalize(self, self._membership.abandon)
         self._leave.atexit = False
         self._take_up(refresh=True)
 
@@ -306,7 +307,8 @@ class Consumer(OfThisProcess):
     # --- the end ------------------------------------------------------------
 
     def close(self) -> None:
-        self._leave()
+        if self._leave.detach() is not None:
+            self._membership.leave()
 
     def __enter__(self) -> Self:
         return self

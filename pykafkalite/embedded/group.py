@@ -33,7 +33,7 @@ class Group(OfThisProcess):
 
     @property
     def state(self) -> str:
-        return self._coordinator.state(self.name).value
+        return self._coordinator.describe(self.name).state
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ class Group(OfThisProcess):
 
     def describe(self) -> list[GroupOffset]:
         """Each partition that the group has committed in or reads now, but those of deleted topics."""
-        committed = self._coordinator.offsets.committed(self.name)
+        committed = self._coordinator.log.committed(self.name)
         readers = {
             place: member
             for member, places in self._coordinator.assignment(self.name).items()
@@ -64,7 +64,7 @@ class Group(OfThisProcess):
         self, to: Bound = "earliest", *, topics: str | Iterable[str] | None = None
     ) -> list[GroupOffset]:
         if topics is None:
-            names = sorted({topic for topic, _ in self._coordinator.offsets.committed(self.name)})
+            names = sorted({topic for topic, _ in self._coordinator.log.committed(self.name)})
         else:
             names = (
                 [topics] if isinstance(topics, str) else sorted(set(several("topics", topics, '["flights"]')))
@@ -82,7 +82,7 @@ class Group(OfThisProcess):
         return self.describe()
 
     def delete(self) -> None:
-        self._coordinator.delete(self.name)
+        self._coordinator.delete_group(self.name)
 
     def _rows(self) -> tuple[str, list[str], list[list[str]]]:
         described = self.describe()

@@ -79,7 +79,7 @@ class Log(arguments.OfThisProcess):
 
     def delete_topic(self, name: str) -> None:
         self.store.delete_topic(name)
-        self.coordinator.offsets.forget_topic(name)
+        self.coordinator.forget_topic(name)
         self._topics.pop(name, None)
 
     def _topic(self, name: str) -> Topic:

@@ -197,8 +197,11 @@ def encode_group(key: Record, value: Record | None) -> tuple[bytes, bytes | None
     write_body(key_bytes, key, 0)
     if value is None:
         return bytes(key_bytes), None
-    out = bytearray(_INT16.struct.pack(value.stored))
-    write_body(out, value, value.stored)
+    # Only v1 has room for a time that a client set.
+    expires = isinstance(value, OffsetCommitValue) and value.expire_timestamp >= 0
+    version = 1 if expires else value.stored
+    out = bytearray(_INT16.struct.pack(version))
+    write_body(out, value, version)
     return bytes(key_bytes), bytes(out)
 
 

@@ -217,11 +217,12 @@ int8, int16, int32, int64 = (_field(Number(form)) for form in (">b", ">h", ">i",
 string, blob, uuid = _field(Text(">h")), _field(Blob(">i")), _field(Id())
 
 
-def array(of: type[Record] | Kind, *, default: Any = _REQUIRED) -> Any:
-    return _field(Array(Struct(of) if isinstance(of, type) else of))(default=default)
+def array(of: type[Record] | Kind, *, default: Any = _REQUIRED, since: int = 0) -> Any:
+    return _field(Array(Struct(of) if isinstance(of, type) else of))(default=default, since=since)
 
 
 INT32 = Number(">i")
+TEXT = Text(">h")
 
 
 Plan = list[tuple[str, Kind, Form]]
@@ -286,11 +287,17 @@ def write_body(out: bytearray, value: Record, version: int) -> None:
 
 def read_body(cursor: Cursor, cls: type[R], version: int) -> R:
     """The record that is all the rest of `cursor`.  Raises CorruptBatch, or NewerVersion."""
-    if version < 0:
-        raise CorruptBatch(f"a {cls.__name__} cannot have version {version}")
     if version > cls.newest:
         raise NewerVersion(f"a {cls.__name__} of version {version} is here, and up to {cls.newest} is known")
-    value: Any = Struct(cls).read(cursor, _form(cls, version))
+    value = read_known(cursor, cls, version)
     cursor.finish()
+    return value
+
+
+def read_known(cursor: Cursor, cls: type[R], version: int) -> R:
+    """What is known of a record that newer versions only add to: the rest stays unread.  Raises CorruptBatch."""
+    if version < 0:
+        raise CorruptBatch(f"a {cls.__name__} cannot have version {version}")
+    value: Any = Struct(cls).read(cursor, _form(cls, min(version, cls.newest)))
     checked: R = value
     return checked

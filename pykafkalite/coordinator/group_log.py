@@ -1,4 +1,4 @@
-"""Committed offsets: records of `__consumer_offsets` in Kafka's schema, and nothing else.
+"""The coordinator's log: records of `__consumer_offsets` in Kafka's schema, groups and commits.
 
 Rule 1: the log is the truth.  What is known of it is what replaying it gave; a commit is appended
         and then replayed like any other, so that a reader beside the writer goes the same way.
@@ -9,27 +9,34 @@ Rule 3: a transaction's commits count when its commit marker is read, as in Kafk
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from pykafkalite import _core
 from pykafkalite.errors import ReadOnly, TopicExists, UnknownTopic
 from pykafkalite.storage import codecs
+from pykafkalite.storage.clock import SYSTEM
 from pykafkalite.storage.config import INTERNAL_CONFIGS
 from pykafkalite.storage.naming import OFFSETS_TOPIC
 from pykafkalite.storage.partition import WritablePartition
-from pykafkalite.storage.records import OffsetCommitKey, OffsetCommitValue, decode_group, encode_group
+from pykafkalite.storage.records import (
+    GroupMetadataKey,
+    GroupMetadataValue,
+    OffsetCommitKey,
+    OffsetCommitValue,
+    decode_group,
+    encode_group,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from uuid import UUID
 
     from pykafkalite._core import Batch
+    from pykafkalite.coordinator.requests import NewCommit, Place
+    from pykafkalite.storage.clock import Clock
     from pykafkalite.storage.reading import Partition
+    from pykafkalite.storage.schema import Record
     from pykafkalite.storage.store import Store
-
-Place = tuple[str, int]
-"""(topic, partition)"""
 
 _SPAN = 1 << 20
 _LARGEST = 512 << 20
@@ -37,12 +44,16 @@ _COMMIT_MARKER = b"\x00\x01"
 
 
 class Committed(NamedTuple):
-    """One commit: the offset of the next record to read; `timestamp` (ms) is that of the commit."""
+    """One commit: the offset of the next record to read; `timestamp` (ms) is that of the commit.
+
+    `expires` (ms): when it is forgotten, if the client said so; else -1, and the coordinator's retention counts.
+    """
 
     offset: int
     leader_epoch: int
     metadata: str
     timestamp: int
+    expires: int = -1
 
 
 def java_hash(text: str) -> int:
@@ -60,64 +71,94 @@ def partition_for_group(group: str, partitions: int) -> int:
     return 0 if value == -(1 << 31) else abs(value) % partitions
 
 
-class Offsets:
-    """The committed offsets of one store.  Safe from any thread."""
+class GroupLog:
+    """The stored groups and commits of one store.  Safe from any thread."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock = SYSTEM) -> None:
         self._store = store
+        self._clock = clock
         self._lock = threading.RLock()
         self._forget_all()
+
+    @property
+    def read_only(self) -> bool:
+        return self._store.read_only
 
     def committed(self, group: str) -> dict[Place, Committed]:
         """What `group` has committed, as of now."""
         with self._lock:
             self._catch_up()
-            return dict(self._groups.get(group, {}))
+            return dict(self._commits.get(group, {}))
+
+    def unstable(self, group: str) -> set[Place]:
+        """What open transactions have committed for `group`."""
+        with self._lock:
+            self._catch_up()
+            keys = (decode_group(key, None) for records in self._pending.values() for key, _ in records)
+            return {
+                (found[0].topic, found[0].partition)
+                for found in keys
+                if found and isinstance(found[0], OffsetCommitKey) and found[0].group == group
+            }
 
     def groups(self) -> list[str]:
         """The groups that have commits, sorted."""
         with self._lock:
             self._catch_up()
-            return sorted(self._groups)
+            return sorted(self._commits)
 
-    def commit(self, group: str, offsets: Mapping[Place, int], metadata: str = "") -> None:
+    def metadata(self) -> dict[str, GroupMetadataValue]:
+        """Group -> what was last stored of its members."""
+        with self._lock:
+            self._catch_up()
+            return dict(self._metadata)
+
+    def commit(self, group: str, offsets: Mapping[Place, NewCommit], retention: int = -1) -> None:
         """Stores offsets, all or none.  Returns once acknowledged.  Raises ReadOnly, StorageError."""
-        now = time.time_ns() // 1_000_000
+        now = self._clock.now_ms()
+        expires = -1 if retention < 0 else now + retention
         self._append(
             group,
-            (
+            [
                 (
                     _key(group, place),
-                    OffsetCommitValue(offset=offset, metadata=metadata, commit_timestamp=now),
+                    OffsetCommitValue(
+                        offset=commit.offset,
+                        leader_epoch=commit.leader_epoch,
+                        metadata=commit.metadata,
+                        commit_timestamp=now,
+                        expire_timestamp=expires,
+                    ),
                 )
-                for place, offset in offsets.items()
-            ),
+                for place, commit in offsets.items()
+            ],
         )
 
     def forget(self, group: str, places: Iterable[Place]) -> None:
         """Deletes commits, by tombstones.  Raises ReadOnly, StorageError."""
-        self._append(group, ((_key(group, place), None) for place in places))
+        self._append(group, [(_key(group, place), None) for place in places])
 
-    def forget_topic(self, topic: str) -> None:
-        """Deletes all commits in a topic that is no more, as Kafka's coordinator does."""
-        with self._lock:
-            self._catch_up()
-            places = {
-                group: [place for place in commits if place[0] == topic]
-                for group, commits in self._groups.items()
-            }
-        for group, gone in places.items():
-            self.forget(group, gone)
+    def store_group(self, group: str, value: GroupMetadataValue) -> None:
+        """Stores who its members are.  Beside a writing process that is its secret.  Raises StorageError."""
+        if not self.read_only:
+            self._append(group, [(GroupMetadataKey(group=group), value)])
 
-    def _append(
-        self, group: str, entries: Iterable[tuple[OffsetCommitKey, OffsetCommitValue | None]]
-    ) -> None:
+    def delete_group(self, group: str) -> None:
+        """Tombstones for all that is stored of a group.  Raises ReadOnly, StorageError."""
+        entries: list[tuple[Record, Record | None]] = [
+            (_key(group, place), None) for place in {*self.committed(group), *self.unstable(group)}
+        ]
+        if group in self._metadata:
+            entries.append((GroupMetadataKey(group=group), None))
+        self._append(group, entries)
+
+    def _append(self, group: str, entries: Iterable[tuple[Record, Record | None]]) -> None:
         if self._store.read_only:
             raise ReadOnly(
                 "this log is open for reading only, so nothing can be committed: commit in the process that "
                 "writes it, or let that be a broker (`pykafkalite serve`) that consumers anywhere commit to"
             )
-        now = time.time_ns() // 1_000_000
+        now = self._clock.now_ms()
         records = [(*encode_group(key, value), None, now) for key, value in entries]
         if not records:
             return
@@ -141,7 +182,8 @@ class Offsets:
 
     def _forget_all(self) -> None:
         self._topic_id: UUID | None = None
-        self._groups: dict[str, dict[Place, Committed]] = {}
+        self._commits: dict[str, dict[Place, Committed]] = {}
+        self._metadata: dict[str, GroupMetadataValue] = {}
         self._positions: dict[int, int] = {}
         self._pending: dict[tuple[int, int], list[tuple[bytes | None, bytes | None]]] = {}
 
@@ -190,16 +232,29 @@ class Offsets:
         for raw_key, raw_value in records:
             decoded = decode_group(raw_key, raw_value)
             key, value = decoded or (None, None)
-            if not isinstance(key, OffsetCommitKey):
-                continue
-            place = (key.topic, key.partition)
-            if isinstance(value, OffsetCommitValue):
-                commit = Committed(value.offset, value.leader_epoch, value.metadata, value.commit_timestamp)
-                self._groups.setdefault(key.group, {})[place] = commit
-            elif key.group in self._groups:
-                self._groups[key.group].pop(place, None)
-                if not self._groups[key.group]:
-                    del self._groups[key.group]
+            if isinstance(key, GroupMetadataKey):
+                if isinstance(value, GroupMetadataValue):
+                    self._metadata[key.group] = value
+                else:
+                    self._metadata.pop(key.group, None)
+            elif isinstance(key, OffsetCommitKey):
+                self._apply_commit(key, value)
+
+    def _apply_commit(self, key: OffsetCommitKey, value: Record | None) -> None:
+        place = (key.topic, key.partition)
+        if isinstance(value, OffsetCommitValue):
+            commit = Committed(
+                value.offset,
+                value.leader_epoch,
+                value.metadata,
+                value.commit_timestamp,
+                value.expire_timestamp,
+            )
+            self._commits.setdefault(key.group, {})[place] = commit
+        elif key.group in self._commits:
+            self._commits[key.group].pop(place, None)
+            if not self._commits[key.group]:
+                del self._commits[key.group]
 
 
 def _key(group: str, place: Place) -> OffsetCommitKey:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from pykafkalite import _core
+from pykafkalite.coordinator import membership
 from pykafkalite.coordinator.coordinator import Coordinator
-from pykafkalite.coordinator.offsets import Offsets, java_hash, partition_for_group
+from pykafkalite.coordinator.group_log import GroupLog, java_hash, partition_for_group
+from pykafkalite.coordinator.requests import NewCommit
 from pykafkalite.errors import NonEmptyGroup, ReadOnly, UnknownGroup
 from pykafkalite.storage.config import INTERNAL_CONFIGS
 from pykafkalite.storage.naming import OFFSETS_TOPIC
@@ -35,7 +37,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def offsets(store):
-    return Offsets(store)
+    return GroupLog(store)
 
 
 def stored(store):
@@ -57,6 +59,10 @@ def stored(store):
 def record(group, partition, offset):
     value = None if offset is None else OffsetCommitValue(offset=offset, commit_timestamp=5)
     return (*encode_group(OffsetCommitKey(group=group, topic="t", partition=partition), value), None, 5)
+
+
+def commits(offsets, metadata=""):
+    return {place: NewCommit(offset, metadata=metadata) for place, offset in offsets.items()}
 
 
 def plain(committed):
@@ -84,7 +90,7 @@ def test_a_groups_partition_is_kafkas():
 
 
 def test_a_commit_is_one_record_of_kafkas_schema_for_each_partition(store, offsets):
-    offsets.commit("g", {("t", 0): 7, ("t", 1): 9}, metadata="note")
+    offsets.commit("g", commits({("t", 0): 7, ("t", 1): 9}, "note"))
     assert store.topic(OFFSETS_TOPIC).config.overrides == INTERNAL_CONFIGS[OFFSETS_TOPIC]
     (key, value), (second, _) = stored(store)
     assert key == OffsetCommitKey(group="g", topic="t", partition=0)
@@ -94,18 +100,18 @@ def test_a_commit_is_one_record_of_kafkas_schema_for_each_partition(store, offse
 
 
 def test_the_last_commit_counts_and_survives_a_reopening(store, offsets, tmp_path):
-    offsets.commit("g", {("t", 0): 7})
-    offsets.commit("g", {("t", 0): 8})
-    offsets.commit("other", {("t", 0): 1})
+    offsets.commit("g", commits({("t", 0): 7}))
+    offsets.commit("g", commits({("t", 0): 8}))
+    offsets.commit("other", commits({("t", 0): 1}))
     assert plain(offsets.committed("g")) == {("t", 0): 8}
     store.close()
     with Store.open(tmp_path / "log") as again:
-        assert plain(Offsets(again).committed("g")) == {("t", 0): 8}
-        assert Offsets(again).groups() == ["g", "other"]
+        assert plain(GroupLog(again).committed("g")) == {("t", 0): 8}
+        assert GroupLog(again).groups() == ["g", "other"]
 
 
 def test_a_tombstone_forgets_a_commit_and_the_last_one_the_group(offsets):
-    offsets.commit("g", {("t", 0): 7, ("t", 1): 8})
+    offsets.commit("g", commits({("t", 0): 7, ("t", 1): 8}))
     offsets.forget("g", [("t", 0)])
     assert plain(offsets.committed("g")) == {("t", 1): 8}
     offsets.forget("g", [("t", 1)])
@@ -113,7 +119,7 @@ def test_a_tombstone_forgets_a_commit_and_the_last_one_the_group(offsets):
 
 
 def test_records_of_other_kinds_and_of_newer_coordinators_are_stepped_over(store, offsets):
-    offsets.commit("g", {("t", 0): 7})
+    offsets.commit("g", commits({("t", 0): 7}))
     metadata = encode_group(
         GroupMetadataKey(group="g"), GroupMetadataValue(protocol_type="consumer", generation=1)
     )
@@ -124,11 +130,11 @@ def test_records_of_other_kinds_and_of_newer_coordinators_are_stepped_over(store
 
 
 def test_a_topic_that_was_made_anew_has_no_commits(store, offsets):
-    offsets.commit("g", {("t", 0): 7})
+    offsets.commit("g", commits({("t", 0): 7}))
     assert offsets.groups() == ["g"]
     store.delete_topic(OFFSETS_TOPIC)
     assert offsets.groups() == []
-    offsets.commit("h", {("t", 0): 1})
+    offsets.commit("h", commits({("t", 0): 1}))
     assert offsets.groups() == ["h"]
 
 
@@ -145,7 +151,7 @@ def transactional(store, records, producer, *, control=False):
 
 
 def test_a_transactions_commits_count_once_it_is_committed_and_never_when_aborted(store, offsets):
-    offsets.commit("g", {("t", 0): 1})
+    offsets.commit("g", commits({("t", 0): 1}))
     transactional(store, [record("g", 0, 5)], producer=1)
     transactional(store, [record("g", 1, 6)], producer=2)
     assert plain(offsets.committed("g")) == {("t", 0): 1}
@@ -159,7 +165,7 @@ def test_a_transactions_commits_count_once_it_is_committed_and_never_when_aborte
 def test_compressed_commits_are_read(store, offsets, codec):
     store.create_topic(OFFSETS_TOPIC, 3, {**INTERNAL_CONFIGS[OFFSETS_TOPIC], "compression.type": codec})
     many = {("a-topic-with-a-long-name", partition): partition for partition in range(200)}
-    offsets.commit("g", many)
+    offsets.commit("g", commits(many))
     assert plain(offsets.committed("g")) == many
     assert store.partition(OFFSETS_TOPIC, partition_for_group("g", 3)).high_watermark == 200
 
@@ -168,16 +174,16 @@ def test_what_real_kafka_committed_is_read_as_it_said(tmp_path):
     expected = json.loads((GOLDEN / "expected.json").read_text())["groups"]
     shutil.copytree(GOLDEN / "data", tmp_path / "data")
     with Store.open(tmp_path / "data", mode="r") as store:
-        offsets = Offsets(store)
+        offsets = GroupLog(store)
         assert offsets.groups() == sorted(expected)
-        for group, commits in expected.items():
+        for group, commits_of_group in expected.items():
             found = [
                 [topic, partition, commit.offset, commit.metadata]
                 for (topic, partition), commit in sorted(offsets.committed(group).items())
             ]
-            assert found == commits
+            assert found == commits_of_group
         with pytest.raises(ReadOnly, match="pykafkalite serve"):
-            offsets.commit("g", {("read", 0): 1})
+            offsets.commit("g", commits({("read", 0): 1}))
 
 
 # --- the coordinator -------------------------------------------------------
@@ -191,23 +197,25 @@ def test_a_store_has_one_coordinator(store):
 def test_a_group_is_known_by_its_members_or_its_commits(store):
     store.create_topic("t", 2)
     coordinator = Coordinator.of(store)
-    member = coordinator.join("g", ["t"])
+    member = membership.join(coordinator, "g", ["t"])
     assert coordinator.names() == ["g"]
-    assert coordinator.state("g").value == "Stable"
+    assert coordinator.describe("g").state == "Stable"
     member.commit(member.sync()[0], {("t", 0): 1})
     with pytest.raises(NonEmptyGroup):
-        coordinator.delete("g")
+        coordinator.delete_group("g")
     member.leave()
     member.leave()
-    assert (coordinator.names(), coordinator.state("g").value) == (["g"], "Empty")
-    coordinator.delete("g")
-    assert (coordinator.names(), coordinator.state("g").value) == ([], "Dead")
+    assert (coordinator.names(), coordinator.describe("g").state) == (["g"], "Empty")
+    coordinator.delete_group("g")
+    assert (coordinator.names(), coordinator.describe("g").state) == ([], "Dead")
     with pytest.raises(UnknownGroup):
-        coordinator.delete("g")
+        coordinator.delete_group("g")
 
 
 def test_without_a_group_a_member_is_alone_and_nobody_sees_it(store):
     store.create_topic("t", 2)
     coordinator = Coordinator.of(store)
-    assert [coordinator.join(None, ["t"]).sync()[1] for _ in range(2)] == [(("t", 0), ("t", 1))] * 2
+    assert [membership.join(coordinator, None, ["t"]).sync()[1] for _ in range(2)] == [
+        (("t", 0), ("t", 1))
+    ] * 2
     assert coordinator.names() == []
