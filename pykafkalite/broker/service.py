@@ -18,6 +18,7 @@ from .listening import Address, is_reachable, parse_address
 from .loops import new_event_loop
 from .server import Server
 from .serving import writable_store
+from .supervisor import notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +64,7 @@ class Service:
                 for note in self.settings.notes:
                     logger.info("%s", note)
                 ready(told)
+                notify("READY=1")
                 check = loop.create_task(self._warn_if_unreachable(told))
                 await self._asked_to_stop.wait()
                 check.cancel()
@@ -84,6 +86,7 @@ class Service:
             logger.warning("%s again: ending at once; the next start recovers", name)
             os._exit(KILLED)
         logger.info("%s: finishing what is under way", name)
+        notify("STOPPING=1")
         self._asked_to_stop.set()
 
     async def _warn_if_unreachable(self, told: Address) -> None:

@@ -89,6 +89,12 @@ class Settings:
     sources: Mapping[str, str]
     """What was set: Kafka's name -> where, in words."""
 
+    topic_defaults: Mapping[str, Any]
+    """Topic configs, typed, that hold where a topic has none of its own."""
+
+    by_name: Mapping[str, Any]
+    """What was set and has an effect, typed."""
+
     notes: list[str]
     """What was set to no effect, a sentence each."""
 
@@ -104,7 +110,7 @@ class Settings:
         return settings
 
     def _fill(self, configs: Mapping[str, object], sources: Mapping[str, str]) -> None:
-        topics: dict[str, tuple[int, Any]] = {}
+        topics: dict[str, tuple[TopicDefault, Any]] = {}
         self.__dict__.update(sources={}, notes=[], topic_defaults={}, by_name={})
         for given, value in configs.items():
             name, where = canonical(given), sources.get(given, "given")
@@ -114,39 +120,35 @@ class Settings:
                 raise InvalidConfig(f"{error} ({where})" if given in sources else str(error)) from None
             self.__dict__["sources"][name] = where
         # The finer of several units counts, as in Kafka: log.retention.ms before log.retention.hours.
-        self.__dict__["topic_defaults"] = {topic: value for topic, (_, value) in topics.items()}
+        for topic, (default, value) in topics.items():
+            self.__dict__["topic_defaults"][topic] = default.in_topic(value)
+            self.__dict__["by_name"][default.name] = value
 
-    def _take(self, name: str, value: object, topics: dict[str, tuple[int, Any]]) -> None:
+    def _take(self, name: str, value: object, topics: dict[str, tuple[TopicDefault, Any]]) -> None:
         if row := self.table.get(name):
             self.__dict__[row.attribute] = self.__dict__["by_name"][name] = row.parse(value)
         elif default := TOPIC_DEFAULTS.get(name):
             parsed = default.parse(value)
-            self.__dict__["by_name"][name] = parsed
-            rank, _ = topics.get(default.topic, (INT_MAX, None))
-            if default.rank < rank:
-                topics[default.topic] = (default.rank, default.in_topic(parsed))
+            other = topics.get(default.topic)
+            if other is None or default.rank < other[0].rank:
+                topics[default.topic] = default, parsed
         elif name in NOTED:
             self.notes.append(f"{name} is accepted and has no effect: {NOTED[name]}")
         else:
             raise _unknown(name)
 
-    if TYPE_CHECKING:
-        topic_defaults: Mapping[str, Any]
-        """Topic configs, typed, that hold where a topic has none of its own."""
-
-        by_name: Mapping[str, Any]
-        """What was set and has an effect, typed."""
-
     def rows(self) -> Iterator[tuple[BrokerSetting[Any] | TopicDefault, str]]:
         """Each config that has an effect, and its text, in order of the names."""
         rows: dict[str, BrokerSetting[Any] | TopicDefault] = {**self.table, **TOPIC_DEFAULTS}
         for name, row in sorted(rows.items()):
-            if not isinstance(row, TopicDefault):
+            if not isinstance(row, TopicDefault) or self._is_in_force(row):
                 yield row, row.kind.text(self.by_name.get(name, row.default))
-            elif row.rank == 0:
-                yield row, row.kind.text(self.topic_defaults.get(row.topic, row.default))
-            elif name in self.by_name:  # another unit of a config that is listed
-                yield row, row.kind.text(self.by_name[name])
+
+    def _is_in_force(self, row: TopicDefault) -> bool:
+        """Of several units of one config, the one that was set and counts; else the finest."""
+        if row.topic in self.topic_defaults:
+            return row.name in self.by_name
+        return row.rank == 0
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a broker's settings do not change")

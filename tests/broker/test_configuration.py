@@ -154,3 +154,9 @@ def test_every_row_tells_its_text_and_kafkas():
     assert rows["group.initial.rebalance.delay.ms"] == ("0", "3000")
     assert rows["log.retention.ms"] == ("604800000", "604800000")
     assert "log.retention.hours" not in rows
+
+
+def test_of_several_units_the_one_that_counts_is_told():
+    settings = Settings.given({"log.retention.hours": 24, "log.retention.minutes": 30})
+    rows = {row.name: text for row, text in settings.rows() if "log.retention." in row.name}
+    assert rows == {"log.retention.bytes": "-1", "log.retention.minutes": "30"}

@@ -188,13 +188,23 @@ def test_log_lines_are_json_on_request(serve, tmp_path):
     assert {"time", "level", "logger", "message"} <= lines[-1].keys()
 
 
+def test_a_supervisor_is_told_when_it_is_ready_and_when_it_stops(serve, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(str(tmp_path / "notify"))
+        supervisor.settimeout(10)
+        with serve(tmp_path / "data", NOTIFY_SOCKET=str(tmp_path / "notify")) as served:
+            assert supervisor.recv(100) == b"READY=1"
+            served.stop()
+        assert supervisor.recv(100) == b"STOPPING=1"
+
+
 def test_config_show_says_who_said_what_and_what_differs_from_kafka(cli, tmp_path, monkeypatch):
     monkeypatch.setenv("PYKAFKALITE_NUM_PARTITIONS", "3")
     found = cli("config", "show", "--set", "log.retention.hours=1", "--json").json["configs"]
     rows = {row["config"]: row for row in found}
     assert rows["num.partitions"]["source"] == "PYKAFKALITE_NUM_PARTITIONS"
     assert rows["num.partitions"]["kafka"] == "1"
-    assert rows["log.retention.ms"]["value"] == "3600000"
+    assert (rows["log.retention.hours"]["value"], rows["log.retention.hours"]["kafka"]) == ("1", "168")
     assert rows["group.initial.rebalance.delay.ms"]["differs"]
     assert not rows["fetch.max.bytes"]["differs"]
 
