@@ -43,6 +43,7 @@ class Connection(asyncio.BufferedProtocol):
         self._answering: asyncio.Task[None] | None = None
         self._is_writing = False
         self._paused = False
+        self._is_finishing = False
         self.peer = "?"
 
     # --- asyncio's side --------------------------------------------------------
@@ -77,6 +78,12 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def finish(self) -> None:
+        """Take no more requests; close once the answer under way is sent."""
+        self._is_finishing = True
+        if self.is_idle:
+            self.close()
+
     @property
     def is_idle(self) -> bool:
         """Whether no answer is being made or sent."""
@@ -86,6 +93,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def _go_on(self) -> None:
         """Answer what is there, until something has to be waited for."""
+        if self._is_finishing:
+            self.finish()
+            return
         try:
             while self._answering is None and not self._unsent and (frame := self._frames.take()) is not None:
                 self._answer(frame)

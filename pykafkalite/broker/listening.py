@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _LISTENER = re.compile(
     r"(?:(?P<protocol>[A-Za-z0-9_]+)://)?(?:\[(?P<six>[^\]]*)\]|(?P<host>[^:\[\]/]*)):(?P<port>\d+)"
 )
-# Kafka's socket.listen.backlog.size.
-BACKLOG = 50
+# Clients that come back all at once after a restart: Kafka's 50 would make the others wait a second and more.
+BACKLOG = 1024
 REACHABLE_SECONDS = 2.0
 
 

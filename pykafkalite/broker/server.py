@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .broker import Broker as Core
 from .connection import Connection
-from .listening import Address, advertised, bind, check_allowed, parse_addresses
+from .listening import BACKLOG, Address, advertised, bind, check_allowed, parse_addresses
 from .router import load_handlers
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ class Server:
         core = self.core = Core(self._store, self._settings, loop)
         core.host, core.port = told = advertised(self._settings, self.addresses[0])
         for one in sockets:
-            self._servers.append(await loop.create_server(lambda: Connection(core), sock=one))
+            self._servers.append(
+                await loop.create_server(lambda: Connection(core), sock=one, backlog=BACKLOG)
+            )
         return told
 
     async def stop(self) -> None:
@@ -60,11 +62,12 @@ class Server:
             return
         for server in self._servers:
             server.close()
+        self.core.waiting.stop()
+        for connection in list(self.core.connections):
+            connection.finish()
         deadline = self.core.loop.time() + GRACE_SECONDS
-        while any(not connection.is_idle for connection in self.core.connections):
-            if self.core.loop.time() > deadline:
-                break
-            await asyncio.sleep(0.01)
+        while self.core.connections and self.core.loop.time() < deadline:
+            await asyncio.sleep(0.005)
         for connection in list(self.core.connections):
             connection.close()
         for server in self._servers:

@@ -26,6 +26,14 @@ class Waiting:
         self._waiters: dict[Partition, set[asyncio.Event]] = {}
         self._news: set[Partition] = set()
         self._lock = threading.Lock()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Nobody waits any more: those who do go on without news."""
+        self._stopped = True
+        for events in self._waiters.values():
+            for event in events:
+                event.set()
 
     def published(self, partition: WritablePartition) -> None:
         """A partition has news; called from any thread, under that partition's lock."""
@@ -43,6 +51,8 @@ class Waiting:
 
     async def for_news(self, partitions: Iterable[Partition], deadline: float) -> bool:
         """Sleep until one of them has news, or the loop's clock reaches `deadline`; whether there were any."""
+        if self._stopped:
+            return False
         event = asyncio.Event()
         watched = list(partitions)
         for partition in watched:
@@ -50,7 +60,7 @@ class Waiting:
         timer = self._loop.call_at(deadline, event.set)
         try:
             await event.wait()
-            return self._loop.time() < deadline
+            return self._loop.time() < deadline and not self._stopped
         finally:
             timer.cancel()
             for partition in watched:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+import warnings
 from datetime import UTC, datetime
 
 import click
@@ -44,7 +45,7 @@ class _Stderr(logging.Handler):
 
 
 def log_to_stderr(*, as_json: bool) -> None:
-    """From now on, whatever the package and asyncio log."""
+    """From now on, whatever the package and asyncio log, and warnings."""
     handler = _Stderr()
     handler.setFormatter(AsJson() if as_json else ForPeople())
     for name in ("pykafkalite", "asyncio"):
@@ -52,5 +53,6 @@ def log_to_stderr(*, as_json: bool) -> None:
         logger.handlers = [handler]
         logger.propagate = False
         logger.setLevel(logging.INFO if name == "pykafkalite" else logging.WARNING)
+    warnings.formatwarning = lambda message, *_, **__: str(message)
     logging.captureWarnings(True)
     logging.getLogger("py.warnings").handlers = [handler]

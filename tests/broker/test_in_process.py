@@ -1,20 +1,26 @@
 """`pk.Broker`: the same log, from the process and over the wire."""
 
+import asyncio
+import contextlib
 import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
-from raw import Raw, batch, fetch, produce, values_of
+from raw import Raw, batch, fetch, fetch_request, produce, values_of
 
 import pykafkalite as pk
 from pykafkalite import errors
+from pykafkalite.broker import in_process
+from pykafkalite.broker.loops import new_event_loop
 
 
 def test_a_directory_is_served_and_closed_with_the_broker(tmp_path):
     with pk.Broker(tmp_path / "data") as broker:
-        broker.log.create_topic("t").append(b"from inside")
+        broker.log.create_topic("t", config={"retention.ms": -1}).append(b"from inside")
         raw = Raw(broker.bootstrap_servers)
         produce(raw, "t", batch(b"from outside"))
         assert values_of(fetch(raw, "t", 0).records) == [b"from inside", b"from outside"]
@@ -125,3 +131,49 @@ def test_a_broker_of_memory_leaves_nothing_behind():
         path = Path(broker.log.store.path)
         assert path.is_dir()
     assert not path.exists()
+
+
+def test_closing_waits_for_no_long_poll_and_answers_it(broker, raw):
+    sent = raw.send(1, 11, **fetch_request("events", 0, wait=30))
+    time.sleep(0.1)
+    begun = time.monotonic()
+    broker.close()
+    assert time.monotonic() - begun < 3
+    assert raw.receive(1, 11)[0] == sent
+    assert raw.receive_frame() == b""
+
+
+def test_a_client_that_never_stops_asking_does_not_hold_up_closing(broker, raw):
+    stop = threading.Event()
+
+    def ask() -> None:
+        with contextlib.suppress(OSError):
+            while not stop.is_set() and raw.send(18, 0):
+                raw.receive_frame()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    time.sleep(0.05)
+    begun = time.monotonic()
+    broker.close()
+    took = time.monotonic() - begun
+    stop.set()
+    asking.join()
+    assert took < 3
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, new_event_loop], ids=["asyncio", "installed"])
+def test_it_works_on_either_event_loop(monkeypatch, loop):
+    monkeypatch.setattr(in_process, "new_event_loop", loop)
+    with pk.Broker(":memory:") as broker:
+        broker.log.create_topic("t", config={"retention.ms": -1})
+        raw = Raw(broker.bootstrap_servers)
+        produce(raw, "t", batch(*[b"x" * 1000] * 500))
+        assert len(values_of(fetch(raw, "t", 0).records)) == 500
+        raw.socket.close()
+
+
+def test_uvloop_is_used_where_it_is_installed():
+    loop = new_event_loop()
+    assert type(loop).__module__ == "uvloop"
+    loop.close()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from confluent_kafka import Producer
 
 import pykafkalite as pk
 
@@ -186,6 +187,16 @@ def test_log_lines_are_json_on_request(serve, tmp_path):
         lines = [json.loads(line) for line in served.stop().splitlines()]
     assert lines[-1]["message"] == "stopped; the log is closed clean"
     assert {"time", "level", "logger", "message"} <= lines[-1].keys()
+
+
+def test_a_warning_is_a_line_of_the_log(serve, tmp_path):
+    with serve(tmp_path, "--log", "json") as served:
+        producer = Producer({"bootstrap.servers": served.address})
+        producer.produce("old", b"of 1970", timestamp=1)
+        assert producer.flush(10) == 0
+        lines = [json.loads(line) for line in served.stop().splitlines()]
+    (told,) = [line for line in lines if line["level"] == "warning"]
+    assert told["message"].startswith("records of 'old' are older than its retention.ms")
 
 
 def test_a_supervisor_is_told_when_it_is_ready_and_when_it_stops(serve, tmp_path):
