@@ -8,6 +8,8 @@ from __future__ import annotations
 
 LENGTH = 4
 FIRST_BUFFER = 64 << 10
+# What a connection begins with: many clients only ever send small requests, or nothing.
+SMALL_BUFFER = 4 << 10
 
 
 class FrameError(Exception):
@@ -20,7 +22,7 @@ class Frames:
     def __init__(self, max_bytes: int) -> None:
         """`max_bytes`: socket.request.max.bytes."""
         self._max_bytes = max_bytes
-        self._buffer = bytearray(FIRST_BUFFER)
+        self._buffer = bytearray(SMALL_BUFFER)
         self._start = 0  # of the frame that is being received
         self._end = 0  # of what was received
 
@@ -68,7 +70,7 @@ class Frames:
         if self._start and have <= len(self._buffer) // 2:
             self._begin_anew(self._buffer[self._start : self._end], len(self._buffer))
         else:
-            self._begin_anew(self._buffer[self._start : self._end], 2 * len(self._buffer))
+            self._begin_anew(self._buffer[self._start : self._end], max(FIRST_BUFFER, 2 * len(self._buffer)))
 
     def _begin_anew(self, rest: bytearray, size: int = FIRST_BUFFER) -> None:
         self._buffer = bytearray(max(size, len(rest) + FIRST_BUFFER // 4))

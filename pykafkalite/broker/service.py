@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import signal
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 # What a shell says of a program that SIGKILL ended.
 KILLED = 137
+MAX_FILES = 1 << 20
 
 
 class Service:
@@ -36,6 +38,7 @@ class Service:
 
     def __init__(self, directory: str, settings: Settings) -> None:
         """`directory`: what `open` takes. Raises what it raises."""
+        _raise_file_limit()
         self.settings = settings
         self.log = Log.open(directory, durability=settings.durability)
         self._asked_to_stop = asyncio.Event()
@@ -97,3 +100,11 @@ class Service:
                 "set advertised.listeners to an address at which they reach this broker",
                 told,
             )
+
+
+def _raise_file_limit() -> None:
+    """As a JVM does: each connection is two descriptors, and the usual soft limit is 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ from confluent_kafka import Producer
 import pykafkalite as pk
 
 ROOT = Path(__file__).parent.parent.parent
+API_VERSIONS = bytes.fromhex("0000000a 0012 0000 00000001 ffff")  # v0, of a client without a name
 
 
 class Served(NamedTuple):
@@ -46,8 +48,9 @@ Serve = Callable[..., Any]
 @pytest.fixture
 def serve() -> Serve:
     @contextmanager
-    def serve(*arguments: object, **environ: str) -> Iterator[Served]:
-        command = [sys.executable, "-m", "pykafkalite", "serve", "--json", *map(str, arguments)]
+    def serve(*arguments: object, files: int | None = None, **environ: str) -> Iterator[Served]:
+        command = ["prlimit", f"--nofile={files}:"] if files else []
+        command += [sys.executable, "-m", "pykafkalite", "serve", "--json", *map(str, arguments)]
         if "--listen" not in command:
             command += ["--listen", "localhost:0"]
         env = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
@@ -114,9 +117,27 @@ def test_idle_it_takes_no_processor_time_and_little_memory(serve, tmp_path):
         before = cpu_seconds(served.process.pid)
         time.sleep(2)
         assert cpu_seconds(served.process.pid) - before <= 0.01
-        status = Path(f"/proc/{served.process.pid}/status").read_text()
-        resident = int(status.split("VmRSS:")[1].split()[0])
-        assert resident <= 60 * 1024
+        assert resident_kib(served.process.pid) <= 60 * 1024
+
+
+def test_400_idle_clients_cost_30_kib_each_and_no_processor_time(serve):
+    """Under a soft limit of 512 descriptors, which a broker raises as a JVM does."""
+    with serve("--memory", files=512) as served, contextlib.ExitStack() as clients:
+        pid = served.process.pid
+        connect(served.address).close()
+        before = resident_kib(pid)
+        for _ in range(400):
+            client = clients.enter_context(connect(served.address))
+            client.sendall(API_VERSIONS)
+            assert client.recv(4)
+        assert (resident_kib(pid) - before) / 400 <= 30
+        spent = cpu_seconds(pid)
+        time.sleep(1)
+        assert cpu_seconds(pid) - spent <= 0.01
+
+
+def resident_kib(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0])
 
 
 def cpu_seconds(pid: int) -> float:
@@ -257,7 +278,7 @@ def test_requests_are_counted_by_api(serve, tmp_path):
     port = free_port()
     with serve(tmp_path, "--set", f"metrics.listen=127.0.0.1:{port}") as served:
         with connect(served.address) as client:
-            client.sendall(bytes.fromhex("0000000a 0012 0000 00000001 ffff"))
+            client.sendall(API_VERSIONS)
             assert client.recv(4)
             text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
         assert 'pykafkalite_requests_total{api="ApiVersions"} 1.0' in text
