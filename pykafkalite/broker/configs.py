@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..storage.config_types import INT_MAX, Choice, Flag, Ratio, Whole
 from .texts import Text
+from .topic_defaults import TOPIC_DEFAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,12 +19,19 @@ if TYPE_CHECKING:
 DYNAMIC_TOPIC_CONFIG, STATIC_BROKER_CONFIG, DEFAULT_CONFIG = 1, 4, 5
 BOOLEAN, STRING, INT, LONG, DOUBLE, LIST = 1, 2, 3, 5, 6, 7
 
+# Kafka gives these no default: that of the coarser unit counts.
+_WITHOUT_DEFAULT = {"log.flush.interval.ms", "log.retention.ms", "log.roll.jitter.ms", "log.roll.ms"}
+_FINEST = {row.topic: row for row in TOPIC_DEFAULTS.values() if row.rank == 0}
+
 
 def topic_configs(config: TopicConfig) -> Iterator[dict[str, Any]]:
-    """Each config with Kafka's name, its text and its source, in Kafka's order."""
+    """Each config with Kafka's name, its text and its source, in Kafka's order.
+
+    As in Kafka, internal ones only where they are set.
+    """
     for name, setting in config.table.items():
         value = config[name]
-        if value is None:
+        if value is None or (name.startswith("internal.") and name not in config.overrides):
             continue
         is_told = name in config.defaults
         source = STATIC_BROKER_CONFIG if is_told else DEFAULT_CONFIG
@@ -32,6 +40,26 @@ def topic_configs(config: TopicConfig) -> Iterator[dict[str, Any]]:
             "value": setting.kind.text(value),
             "config_source": DYNAMIC_TOPIC_CONFIG if name in config.overrides else source,
         }
+
+
+def topic_synonyms(config: TopicConfig, name: str, settings: Settings) -> Iterator[dict[str, Any]]:
+    """Where a topic's value is looked for, in that order: the topic, the broker's settings, the default.
+
+    As in Kafka, of several broker configs for one (log.retention.ms, .minutes, .hours) only the finest is
+    named, and its default only where it has one itself.
+    """
+    if name in config.overrides:
+        yield {
+            "name": name,
+            "value": config.table[name].kind.text(config[name]),
+            "source": DYNAMIC_TOPIC_CONFIG,
+        }
+    row = _FINEST.get(name)
+    if row is not None and row.name in settings.by_name:
+        text = row.kind.text(settings.by_name[row.name])
+        yield {"name": row.name, "value": text, "source": STATIC_BROKER_CONFIG}
+    if row is not None and row.name not in _WITHOUT_DEFAULT:
+        yield {"name": row.name, "value": row.kafka, "source": DEFAULT_CONFIG}
 
 
 def broker_configs(settings: Settings) -> Iterator[tuple[dict[str, Any], BrokerSetting[Any] | TopicDefault]]:

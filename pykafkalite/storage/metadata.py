@@ -155,7 +155,7 @@ class MetadataLog:
         topic = Topic(name, random_id(), _check_partitions(name, partitions), self.config(config))
         with self._lock:
             if name in self._image.topics:
-                raise TopicExists(f"there is a topic {name!r} already")
+                raise TopicExists(f"topic {name!r} already exists")
             if other := self._image.taken.get(collision_key(name)):
                 raise TopicExists(
                     f"{name!r} collides with {other!r}: Kafka's metrics do not tell '.' from '_'"

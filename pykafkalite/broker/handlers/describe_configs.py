@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from kio.schema.errors import ErrorCode
 
 from ...storage.config import TopicConfig
-from ..configs import DEFAULT_CONFIG, broker_configs, topic_configs, type_of
+from ..configs import DEFAULT_CONFIG, broker_configs, topic_configs, topic_synonyms, type_of
 from ..router import handles
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..broker import Broker
     from ..wire import Request
 
@@ -38,13 +40,19 @@ def _describe(broker: Broker, request: Request, item: Any) -> Any:
             error = ErrorCode.unknown_topic_or_partition
         else:
             configs = [
-                _entity(request, described, TopicConfig.table[described["name"]], read_only=False)
+                _entity(
+                    request,
+                    described,
+                    TopicConfig.table[described["name"]],
+                    topic_synonyms(topic.config, described["name"], broker.settings),
+                    read_only=False,
+                )
                 for described in topic_configs(topic.config)
             ]
     elif item.resource_type == BROKER:
         if item.resource_name in ("", str(broker.settings.node_id)):
             configs = [
-                _entity(request, described, row, read_only=True)
+                _entity(request, described, row, [_as_synonym(described)], read_only=True)
                 for described, row in broker_configs(broker.settings)
             ]
         else:
@@ -62,20 +70,26 @@ def _describe(broker: Broker, request: Request, item: Any) -> Any:
     )
 
 
-def _entity(request: Request, described: dict[str, Any], row: Any, *, read_only: bool) -> Any:
-    synonym = request.entity(
-        "DescribeConfigsSynonym",
-        name=described["name"],
-        value=described["value"],
-        source=described["config_source"],
-    )
+def _entity(
+    request: Request,
+    described: dict[str, Any],
+    row: Any,
+    synonyms: Iterable[dict[str, Any]],
+    *,
+    read_only: bool,
+) -> Any:
+    told = synonyms if request.body.include_synonyms else ()
     return request.entity(
         "DescribeConfigsResourceResult",
         read_only=read_only,
         is_default=described["config_source"] == DEFAULT_CONFIG,
         is_sensitive=False,
-        synonyms=(synonym,) if request.body.include_synonyms else (),
+        synonyms=tuple(request.entity("DescribeConfigsSynonym", **synonym) for synonym in told),
         config_type=type_of(row.kind),
         documentation=row.doc if getattr(request.body, "include_documentation", False) else None,
         **described,
     )
+
+
+def _as_synonym(described: dict[str, Any]) -> dict[str, Any]:
+    return {"name": described["name"], "value": described["value"], "source": described["config_source"]}
