@@ -10,6 +10,12 @@ from typing import Any
 
 import pytest
 from real_kafka import GOLDEN, Kafka, Oracle, Unavailable, classpath
+from running import RunningBroker
+
+import pykafkalite as pk
+
+# What both brokers are told, beyond Kafka's defaults.
+SERVES = {"auto_create_topics_enable": "true", "group_min_session_timeout_ms": 500}
 
 StartKafka = Callable[..., Kafka]
 
@@ -30,10 +36,28 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
 def kafka(oracle: Oracle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """A running node over a directory of its own, for tests that only add topics."""
     home = tmp_path_factory.mktemp("kafka")
-    kafka = Kafka(oracle, home / "data", home)
+    kafka = Kafka(oracle, home / "data", home, **SERVES)
     kafka.format()
     with kafka:
         yield kafka
+
+
+@pytest.fixture(scope="session")
+def pykafkalite_broker(oracle: Oracle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
+    """This project's broker over a directory of its own."""
+    config = {name.replace("_", "."): value for name, value in SERVES.items()}
+    with pk.Broker(tmp_path_factory.mktemp("pykafkalite") / "data", config=config) as broker:
+        yield RunningBroker(oracle, broker.bootstrap_servers)
+        oracle.ask("forget", server=broker.bootstrap_servers)
+
+
+@pytest.fixture(scope="session", params=["pykafkalite", "kafka"])
+def kafka_broker(request: pytest.FixtureRequest, oracle: Oracle) -> RunningBroker:
+    """One broker and then the other: what a test says of it is true of both."""
+    if request.param == "pykafkalite":
+        ours: RunningBroker = request.getfixturevalue("pykafkalite_broker")
+        return ours
+    return RunningBroker(oracle, request.getfixturevalue("kafka").server)
 
 
 @pytest.fixture

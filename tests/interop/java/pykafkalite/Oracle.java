@@ -3,7 +3,6 @@ package pykafkalite;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.BufferedReader;
-import java.io.ByteArrayOutputStream;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -11,8 +10,8 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import kafka.tools.StorageTool;
 import org.apache.kafka.clients.producer.internals.BuiltInPartitioner;
-import org.apache.kafka.common.utils.Exit;
 import org.apache.kafka.tools.DumpLogSegments;
 
 /**
@@ -51,8 +50,9 @@ public final class Oracle {
     private static Object answer(Clients clients, JsonNode request) throws Exception {
         String name = request.get("do").asText();
         return switch (name) {
-            case "dump" -> run(() -> DumpLogSegments.main(strings(request.get("args"))));
-            case "format" -> run(() -> kafka.tools.StorageTool.execute(strings(request.get("args")), System.out));
+            case "dump" -> Tools.run("", () -> DumpLogSegments.main(strings(request.get("args"))));
+            case "format" -> Tools.run("", () -> StorageTool.execute(strings(request.get("args")), System.out));
+            case "tool" -> Tools.run(request);
             case "partitions" -> partitions(request);
             case "topic_names" -> Rules.topicNames(request);
             case "topic_configs" -> Rules.topicConfigs(request);
@@ -81,43 +81,6 @@ public final class Oracle {
             chosen.add(BuiltInPartitioner.partitionForKey(bytes, request.get("partitions").asInt()));
         }
         return chosen;
-    }
-
-    private interface Tool {
-        void main() throws Exception;
-    }
-
-    private static final class Exited extends RuntimeException {
-        Exited(int status, String message) {
-            super("exit " + status + ": " + message);
-        }
-    }
-
-    /** Runs a command-line tool in this process; what it prints and how it fails is the answer. */
-    private static Map<String, String> run(Tool tool) {
-        PrintStream out = System.out;
-        PrintStream err = System.err;
-        ByteArrayOutputStream printed = new ByteArrayOutputStream();
-        ByteArrayOutputStream complained = new ByteArrayOutputStream();
-        Exit.setExitProcedure((status, message) -> {
-            throw new Exited(status, message);
-        });
-        System.setOut(new PrintStream(printed, false, StandardCharsets.UTF_8));
-        System.setErr(new PrintStream(complained, false, StandardCharsets.UTF_8));
-        try {
-            tool.main();
-        } catch (Exception e) {
-            System.err.println(e);
-        } finally {
-            System.out.flush();
-            System.err.flush();
-            System.setOut(out);
-            System.setErr(err);
-            Exit.resetExitProcedure();
-        }
-        return Map.of(
-                "out", printed.toString(StandardCharsets.UTF_8),
-                "err", complained.toString(StandardCharsets.UTF_8));
     }
 
     static String[] strings(JsonNode array) {
