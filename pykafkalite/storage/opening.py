@@ -76,7 +76,11 @@ class OpenDirectory:
             CLEAN_SHUTDOWN.remove(path)
         self.slots.live.take_over()
         self.recovery_points = dict(RECOVERY_POINTS.read(path).value or {})
-        self.log_starts = dict(LOG_STARTS.read(path).value or {})
+        log_starts = LOG_STARTS.read(path)
+        self.log_starts = dict(log_starts.value or {})
+        self._trusts_live_starts = log_starts.problem is not None
+        if log_starts.problem is not None:
+            self._say(log_starts.problem)
         self._sort_directories(check_ids=not is_clean)
         topics = self.metadata.topics().values()
         if topics and not is_clean:
@@ -103,6 +107,8 @@ class OpenDirectory:
             return EMPTY
         key = (topic.name, index)
         point, start = self.recovery_points.get(key, 0), self.log_starts.get(key, 0)
+        if before is not None and self._trusts_live_starts:
+            start = before.start
         now = self._clock.now_ms()
         recovered = recover_partition(directory, topic.config, point, start, now, before)
         restore_topic_id(directory, topic.id)
