@@ -33,7 +33,7 @@ from .naming import (
     renamed_directory,
     segment_file,
 )
-from .partition_directory import restore_leader_epochs, restore_topic_id
+from .partition_directory import refuse_link, restore_leader_epochs, restore_topic_id
 from .producer_state import ProducerState
 from .publishing import LIVE_FILE, Slots
 from .reading import EMPTY, Bounds
@@ -102,6 +102,7 @@ class OpenDirectory:
     def recover(self, topic: Topic, index: int) -> Bounds:
         """Recover one partition from its recovery point on, and publish its bounds."""
         directory = self.path / partition_directory(topic.name, index)
+        refuse_link(directory)
         before = self.slots.bounds((topic.id, index))
         if not directory.is_dir() and before is None:
             return EMPTY
