@@ -20,7 +20,7 @@ from .checkpoints import (
     RECOVERY_POINTS,
     MetaProperties,
 )
-from .files import remove_quietly
+from .files import remove_quietly, sync_filesystem
 from .metadata import FILE as METADATA_FILE
 from .metadata import MetadataLog
 from .naming import (
@@ -88,6 +88,9 @@ class OpenDirectory:
             for topic in topics:
                 for index in range(topic.partitions):
                     self.recover(topic, index)
+            if durable:
+                # What a killed process had written, nobody may have synced; from now on it counts as safe.
+                sync_filesystem(path)
 
     def bounds(self, topic: Topic, index: int) -> Bounds:
         """What is published of a partition: the live file is believed where the files confirm it."""

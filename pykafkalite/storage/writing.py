@@ -8,7 +8,6 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .. import _core
 from ..errors import Closed, StorageError, UnknownTopic
 from .checkpoints import (
     CLEAN_SHUTDOWN,
@@ -17,7 +16,7 @@ from .checkpoints import (
     RECOVERY_POINTS,
 )
 from .durability import Durability, NoSync, SyncBehind, SyncOnAppend
-from .files import remove_quietly, storage_error
+from .files import remove_quietly, storage_error, sync_filesystem
 from .locking import DirectoryLock
 from .naming import DELETE, partition_directory, renamed_directory
 from .opening import OpenDirectory
@@ -287,7 +286,7 @@ class WritingStore(Store):
 
     def _leave_clean(self) -> None:
         """Everything on disk first, then the marker that says so."""
-        _core.syncfs(str(self.path))
+        sync_filesystem(self.path)
         self._write_log_starts()
         self.checkpoint()
         remove_refused_start(self.path)
