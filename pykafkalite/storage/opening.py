@@ -66,7 +66,7 @@ class OpenDirectory:
             )
         self.meta = self._load_meta()
         remove_refused_start(path)
-        was_clean = CLEAN_SHUTDOWN.read(path).value is not None
+        was_clean = self._was_clean = CLEAN_SHUTDOWN.read(path).value is not None
         self.metadata = MetadataLog.open(
             path, node_id=self.meta.node_id, writable=True, torn=self._keep_torn_commit, now=clock.now_ms
         )
@@ -162,6 +162,13 @@ class OpenDirectory:
                 self._say(f"{entry.name} belongs to no topic of this store: set aside as {aside}")
 
     def _keep_torn_commit(self, path: Path, position: int, torn: bytes) -> None:
+        if self._was_clean:
+            raise CorruptBatch(
+                f"{path} is damaged at byte {position}, though the store was closed cleanly: put back a copy of it, "
+                f"or remove {CLEAN_SHUTDOWN.name} to go on without what stands there",
+                path=str(path),
+                position=position,
+            )
         kept = keep_aside(path, position)
         self._say(f"{path}: torn commit: cut {len(torn):,} bytes from {position} on{kept}")
 
