@@ -59,14 +59,14 @@ $(VENV)/.wheel: $(VENV)/.build-tools
 	$(PIP) --group wheel
 	@touch $@
 
-# Real Kafka (Java 17, Maven) is the judge of the interop tests and kcat one of their clients; strace injects the
-# faults of the crash tests.
+# Real Kafka (Java 17, Maven) is the judge of the interop tests and kcat one of their clients; the crash tests cut
+# the power of an ext4 image.
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 tools:
 ifeq ($(CI),true)
 	@missing=; \
-	command -v strace >/dev/null || missing="$$missing strace"; \
 	command -v kcat >/dev/null || missing="$$missing kcat"; \
+	command -v mkfs.ext4 >/dev/null || missing="$$missing e2fsprogs"; \
 	command -v mvn >/dev/null || missing="$$missing maven"; \
 	command -v javac >/dev/null || missing="$$missing openjdk-17-jdk-headless"; \
 	test -z "$$missing" || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }

@@ -63,7 +63,7 @@ static pkl_status check(int fd, uint32_t *slots) {
     return PKL_CORRUPT;
   if (header.version != PKL_LIVE_VERSION) return PKL_BAD_MAGIC;
   *slots = header.slots;
-  return (uint64_t)size < size_for(header.slots) ? PKL_CORRUPT : PKL_OK;
+  return (uint64_t)size != size_for(header.slots) ? PKL_CORRUPT : PKL_OK;
 }
 
 pkl_status pkl_live_open(pkl_live *live, const char *path, bool writable) {

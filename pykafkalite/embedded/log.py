@@ -43,7 +43,12 @@ class Log(arguments.OfThisProcess):
         text = os.fsdecode(address)
         if "://" in text or "\0" in text or not text:
             raise ValueError(f'{text!r} is no address here: open() takes a directory, or ":memory:"')
-        return cls(text, Store.open(text, mode=mode, durability=durability))
+        store = Store.open(text, mode=mode, durability=durability)
+        try:
+            return cls(text, store)
+        except BaseException:
+            store.close()
+            raise
 
     @property
     def store(self) -> Store:
@@ -108,8 +113,14 @@ class Log(arguments.OfThisProcess):
             return
         for consumer in list(self._consumers):
             consumer.close()
+        try:
+            self._store.close()
+        except KeyboardInterrupt:
+            raise  # it may not have got far: closing again goes on
+        except BaseException:
+            self._closed = True
+            raise
         self._closed = True
-        self._store.close()
 
     def __enter__(self) -> Self:
         return self

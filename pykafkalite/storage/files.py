@@ -8,6 +8,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from pykafkalite import _core
 from pykafkalite.errors import DiskFull, StorageError
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ def sync_file(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_filesystem(directory: Path) -> None:
+    """Everything written to the file system of `directory` survives a power cut.  Raises StorageError."""
+    try:
+        _core.syncfs(str(directory))
+    except OSError as error:
+        raise storage_error(error, f"syncing {directory}") from error
 
 
 def replace_file(path: Path, data: Buffer, *, durable: bool = True) -> None:

@@ -27,10 +27,12 @@ _WHOLE_FILE = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 class DirectoryLock:
     """Holds a directory for writing until `release`; the file names the holder's pid."""
 
+    _descriptor: int | None = None
+
     def __init__(self, directory: Path) -> None:
         """Take the lock. Raises StoreLocked, naming the holder's pid, when another has it."""
         path = directory / LOCK_FILE
-        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             _try_lock(self._descriptor)
         except OSError:
@@ -46,9 +48,13 @@ class DirectoryLock:
 
     def release(self) -> None:
         """Give the directory free; a forked child calls it to let go of its inherited copy."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        # Ctrl-C in the middle of an open or a close: what nobody holds must not hold the directory.
+        self.release()
 
 
 def _try_lock(descriptor: int) -> None:

@@ -20,7 +20,7 @@ from .checkpoints import (
     RECOVERY_POINTS,
     MetaProperties,
 )
-from .files import remove_quietly
+from .files import remove_quietly, sync_filesystem
 from .metadata import FILE as METADATA_FILE
 from .metadata import MetadataLog
 from .naming import (
@@ -33,7 +33,7 @@ from .naming import (
     renamed_directory,
     segment_file,
 )
-from .partition_directory import restore_leader_epochs, restore_topic_id
+from .partition_directory import refuse_link, restore_leader_epochs, restore_topic_id
 from .producer_state import ProducerState
 from .publishing import LIVE_FILE, Slots
 from .reading import EMPTY, Bounds
@@ -66,7 +66,7 @@ class OpenDirectory:
             )
         self.meta = self._load_meta()
         remove_refused_start(path)
-        was_clean = CLEAN_SHUTDOWN.read(path).value is not None
+        was_clean = self._was_clean = CLEAN_SHUTDOWN.read(path).value is not None
         self.metadata = MetadataLog.open(
             path, node_id=self.meta.node_id, writable=True, torn=self._keep_torn_commit, now=clock.now_ms
         )
@@ -76,7 +76,11 @@ class OpenDirectory:
             CLEAN_SHUTDOWN.remove(path)
         self.slots.live.take_over()
         self.recovery_points = dict(RECOVERY_POINTS.read(path).value or {})
-        self.log_starts = dict(LOG_STARTS.read(path).value or {})
+        log_starts = LOG_STARTS.read(path)
+        self.log_starts = dict(log_starts.value or {})
+        self._trusts_live_starts = log_starts.problem is not None
+        if log_starts.problem is not None:
+            self._say(log_starts.problem)
         self._sort_directories(check_ids=not is_clean)
         topics = self.metadata.topics().values()
         if topics and not is_clean:
@@ -84,6 +88,9 @@ class OpenDirectory:
             for topic in topics:
                 for index in range(topic.partitions):
                     self.recover(topic, index)
+            if durable:
+                # What a killed process had written, nobody may have synced; from now on it counts as safe.
+                sync_filesystem(path)
 
     def bounds(self, topic: Topic, index: int) -> Bounds:
         """What is published of a partition: the live file is believed where the files confirm it."""
@@ -98,11 +105,14 @@ class OpenDirectory:
     def recover(self, topic: Topic, index: int) -> Bounds:
         """Recover one partition from its recovery point on, and publish its bounds."""
         directory = self.path / partition_directory(topic.name, index)
+        refuse_link(directory)
         before = self.slots.bounds((topic.id, index))
         if not directory.is_dir() and before is None:
             return EMPTY
         key = (topic.name, index)
         point, start = self.recovery_points.get(key, 0), self.log_starts.get(key, 0)
+        if before is not None and self._trusts_live_starts:
+            start = before.start
         now = self._clock.now_ms()
         recovered = recover_partition(directory, topic.config, point, start, now, before)
         restore_topic_id(directory, topic.id)
@@ -152,6 +162,13 @@ class OpenDirectory:
                 self._say(f"{entry.name} belongs to no topic of this store: set aside as {aside}")
 
     def _keep_torn_commit(self, path: Path, position: int, torn: bytes) -> None:
+        if self._was_clean:
+            raise CorruptBatch(
+                f"{path} is damaged at byte {position}, though the store was closed cleanly: put back a copy of it, "
+                f"or remove {CLEAN_SHUTDOWN.name} to go on without what stands there",
+                path=str(path),
+                position=position,
+            )
         kept = keep_aside(path, position)
         self._say(f"{path}: torn commit: cut {len(torn):,} bytes from {position} on{kept}")
 

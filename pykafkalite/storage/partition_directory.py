@@ -6,14 +6,26 @@ log and from the batches. What `fsync` promises is synced with the first batches
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
+from ..errors import StorageError
 from .checkpoints import LEADER_EPOCHS, PARTITION_METADATA, EpochStart
 from .files import sync_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
+
+
+def refuse_link(directory: Path) -> None:
+    """Raises StorageError where a link stands in a partition's place: what it leads to may be anybody's."""
+    if directory.is_symlink():
+        raise StorageError(
+            errno.ELOOP,
+            f"{directory} is a symbolic link, and a partition is never written through one; "
+            f"put the directory itself there, or remove the link",
+        )
 
 
 def make_directory(directory: Path, topic_id: UUID) -> None:

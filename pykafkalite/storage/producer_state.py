@@ -83,21 +83,24 @@ class ProducerState:
         *,
         trusted: int | None = None,
     ) -> ProducerState:
-        """The state at the end of what was `written`. Snapshots of a log that was longer once are removed.
+        """The state at the end of what was `written`. Snapshots that are damaged, or of a log that was longer once,
+        are replaced by one that is right.
 
         `trusted`: up to this offset all files are as they were written; behind it the transaction indexes
         are written anew. Raises StorageError.
         """
         state = cls(directory)
         end = written.high_watermark
-        future = [offset for offset in state._snapshots if offset > end]
+        wrong = [offset for offset in state._snapshots if offset > end]
         state._snapshots = [offset for offset in state._snapshots if offset <= end]
         if state.is_known:
-            at = state._load_snapshot(end if trusted is None else trusted, now_ms)
+            at, damaged = state._load_snapshot(end if trusted is None else trusted, now_ms)
             state._replay(config, written, max(at, written.start), rewrite=trusted is not None)
-        if future:
+            wrong += damaged
+        if wrong:
+            # Before they go: a directory without snapshots has never seen a producer.
             state.take_snapshot(end)
-            remove_snapshots(directory, future)
+            remove_snapshots(directory, (offset for offset in wrong if offset != end))
         return state
 
     @property
@@ -147,16 +150,21 @@ class ProducerState:
         write_snapshot(self._directory, offset, self._producers)
         self._snapshots.append(offset)
 
-    def _load_snapshot(self, until: int, now_ms: int) -> int:
-        """Begin with the newest valid snapshot at `until` or before; its offset, 0 without one."""
+    def _load_snapshot(self, until: int, now_ms: int) -> tuple[int, list[int]]:
+        """Begin with the newest valid snapshot at `until` or before: its offset (0 without one), and those of
+        the damaged ones that were met.
+        """
+        damaged = []
         for offset in [offset for offset in reversed(self._snapshots) if offset <= until]:
             try:
                 self._producers = Producers(read_snapshot(self._directory, offset))
-            except (ValueError, OSError):
+            except ValueError:
+                damaged.append(offset)
+                self._snapshots.remove(offset)
                 continue
             self.expire(now_ms)
-            return offset
-        return 0
+            return offset, damaged
+        return 0, damaged
 
     def _replay(self, config: TopicConfig, written: Bounds, start: int, *, rewrite: bool) -> None:
         """Take in the batches from offset `start` on, and set right what transaction indexes say of them."""

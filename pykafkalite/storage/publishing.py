@@ -33,6 +33,7 @@ class Slots:
         self._path = path
         self.live = self._open() or Live.create(str(path), FIRST_SLOTS)
         self.clean = self.live.closed_cleanly
+        self._clear_half_written()
         self._slots = named_slots(self.live)
         self._free = sorted(set(range(self.live.slots)) - set(self._slots.values()), reverse=True)
 
@@ -41,6 +42,15 @@ class Slots:
             return Live.open(str(self._path), writable=True)
         except (StorageError, NewerVersion):  # missing, or no live file: what it said can be found out anew
             return None
+
+    def _clear_half_written(self) -> None:
+        """A writer that died while it wrote a slot left it unreadable: nobody's, until it is taken again."""
+        for slot in range(self.live.slots):
+            try:
+                self.live.named(slot)
+            except StorageError:
+                self.live.name(slot, NO_TOPIC.bytes, 0)
+                self.clean = False
 
     def has(self, key: Key) -> bool:
         """Whether the partition was ever written."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MEMORY = ":memory:"
 _PREFIX = "pykafkalite-memory-"
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _shared: dict[Path, SharedStore] = {}
 
 
@@ -33,8 +33,10 @@ class SharedStore(WritingStore):
             if self.openers > 0:
                 self.openers -= 1
             if self.openers == 0:
-                _shared.pop(self.path, None)
+                # Interrupted before it is closed, it stays here for the next opener.
                 super().close()
+                if _shared.get(self.path) is self:
+                    del _shared[self.path]
                 if self._temporary and self.belongs_here():
                     shutil.rmtree(self.path, ignore_errors=True)
 
@@ -45,27 +47,42 @@ def open_shared(path: str | os.PathLike[str], durability: str, clock: Clock) -> 
         directory = _memory_directory()
         store = SharedStore(directory, "memory", clock, temporary=True)
         store.openers = 1
+        store.start()
         return store
     directory = Path(path).resolve()
-    with _lock:
-        shared = _shared.get(directory)
-        if shared is not None and shared.belongs_here():
-            if shared.durability != durability:
+    is_counted = False
+    try:
+        with _lock:
+            shared = _shared.get(directory)
+            usable = shared is not None and shared.belongs_here() and not shared.closed
+            store = shared if shared and usable else _opened(directory, durability, clock)
+            if store.durability != durability:
                 raise StoreLocked(
-                    f"{directory} is open in this process with durability={shared.durability!r} already; "
+                    f"{directory} is open in this process with durability={store.durability!r} already; "
                     f"use that, or close it first"
                 )
-            shared.openers += 1
-            return shared
-        try:
-            store = SharedStore(directory, durability, clock)
-        except Error:
-            raise
-        except OSError as error:
-            raise storage_error(error, f"opening {directory}") from error
-        store.openers = 1
-        _shared[directory] = store
-        return store
+            store.openers += 1
+            is_counted = True
+            return store
+    except KeyboardInterrupt:
+        if is_counted:
+            store.close()  # nobody has it who could
+        raise
+
+
+def _opened(directory: Path, durability: str, clock: Clock) -> SharedStore:
+    try:
+        store = _shared[directory] = SharedStore(directory, durability, clock)
+    except Error:
+        raise
+    except OSError as error:
+        raise storage_error(error, f"opening {directory}") from error
+    try:
+        store.start()
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def _memory_directory() -> Path:

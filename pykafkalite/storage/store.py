@@ -114,6 +114,9 @@ class Store(ABC):
     def _release(self) -> None:
         """Let go of what the kind of store holds."""
 
+    def _let_go(self) -> None:  # noqa: B027 (readers hold nothing that others wait for)
+        """What others wait for, at least, after a `_release` that was interrupted anywhere."""
+
     # --- what they have in common ----------------------------------------------
 
     def topic(self, name: str) -> Topic:
@@ -167,7 +170,11 @@ class Store(ABC):
             if self._closed:
                 return
             self._closed = True
-            self._release()
+            try:
+                self._release()
+            except KeyboardInterrupt:
+                self._let_go()
+                raise
             self._partitions.clear()
 
     def __enter__(self) -> Self:

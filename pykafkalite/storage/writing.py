@@ -8,7 +8,6 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .. import _core
 from ..errors import Closed, StorageError, UnknownTopic
 from .checkpoints import (
     CLEAN_SHUTDOWN,
@@ -17,11 +16,12 @@ from .checkpoints import (
     RECOVERY_POINTS,
 )
 from .durability import Durability, NoSync, SyncBehind, SyncOnAppend
-from .files import remove_quietly, storage_error
+from .files import remove_quietly, storage_error, sync_filesystem
 from .locking import DirectoryLock
 from .naming import DELETE, partition_directory, renamed_directory
 from .opening import OpenDirectory
 from .partition import WritablePartition
+from .partition_directory import refuse_link
 from .retention import enforce_retention
 from .scheduler import Scheduler
 from .segments import SegmentCache
@@ -62,6 +62,7 @@ class WritingStore(Store):
         self._cache = SegmentCache()
         self._open_active: dict[WritablePartition, None] = {}  # the longest open first
         path.mkdir(parents=True, exist_ok=True)
+        # Should what follows be interrupted, the lock goes with the store: no thread holds either before `start`.
         self._directory_lock = DirectoryLock(path)
         _open_stores.add(self)
         try:
@@ -76,6 +77,9 @@ class WritingStore(Store):
         self.scheduler.every(CHECKPOINT_SECONDS, self.checkpoint)
         self.scheduler.every(RETENTION_SECONDS, self.check_retention, first=FIRST_RETENTION_SECONDS)
         self.scheduler.every(PRODUCER_EXPIRY_SECONDS, self.expire_producers)
+
+    def start(self) -> None:
+        """Begin the upkeep in the background; whoever opened the store holds it now, and closes it."""
         self.scheduler.start()
 
     # --- what is there ---------------------------------------------------------
@@ -120,6 +124,7 @@ class WritingStore(Store):
 
     def _make_partition(self, topic: Topic, index: int) -> WritablePartition:
         directory = self.path / partition_directory(topic.name, index)
+        refuse_link(directory)
         return WritablePartition(
             topic.name,
             index,
@@ -271,8 +276,8 @@ class WritingStore(Store):
     def _release(self) -> None:
         if not self.belongs_here():
             return
-        self.scheduler.stop()
         try:
+            self.scheduler.stop()
             self.syncing.close()
             failures = [
                 failure for partition in self._loaded() if (failure := self._close_partition(partition))
@@ -286,10 +291,17 @@ class WritingStore(Store):
         except OSError as error:
             raise storage_error(error, f"closing {self.path}") from error
         finally:
+            # First what others wait for: another Ctrl-C may cut the rest short.
+            self._directory_lock.release()
             self._cache.clear()
             self._opened.close()
-            self._directory_lock.release()
             _open_stores.discard(self)
+
+    def _let_go(self) -> None:
+        try:
+            self.scheduler.stop()
+        finally:
+            self._directory_lock.release()
 
     def _close_partition(self, partition: WritablePartition) -> OSError | None:
         try:
@@ -301,7 +313,7 @@ class WritingStore(Store):
 
     def _leave_clean(self) -> None:
         """Everything on disk first, then the marker that says so."""
-        _core.syncfs(str(self.path))
+        sync_filesystem(self.path)
         self._write_log_starts()
         self.checkpoint()
         remove_refused_start(self.path)

@@ -44,7 +44,7 @@ def test_ctrl_c_ends_follow_with_what_was_shown_and_code_130(tmp_path):
         _, err = process.communicate(timeout=10)
         assert process.returncode == 130
         assert b"Traceback" not in err
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
 
 
 def test_a_pipe_is_read_as_it_comes(tmp_path):

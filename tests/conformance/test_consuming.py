@@ -35,7 +35,7 @@ def test_a_consumer_reads_all_partitions_and_ends_when_no_news_come(log, three):
         began = time.monotonic()
         rows = sum(batch.num_rows for batch in consumer.batches(timeout=0.05))
         assert rows == 30
-        assert 0.05 <= time.monotonic() - began < 1
+        assert 0.05 <= time.monotonic() - began < 10
 
 
 def test_messages_are_the_same_records(log, three):

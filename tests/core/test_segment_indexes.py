@@ -162,7 +162,7 @@ def test_the_zeros_of_a_running_kafka_are_no_entries(tmp_path):
     began = time.perf_counter()
     for _ in range(100):
         reader.lookup(1_400)
-    assert time.perf_counter() - began < 0.1
+    assert time.perf_counter() - began < 1
     again = reopen(tmp_path, segment.end, writable=True, base_offset=50)
     again.append(batch(again.next_offset))
     again.seal()

@@ -1,5 +1,7 @@
+import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +35,18 @@ def nursery(shim: Path) -> Iterator[Nursery]:
     nursery = Nursery(shim)
     yield nursery
     nursery.close()
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """In memory where there is such a place: a process that dies leaves the same there, and nobody waits for a disk."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path_factory.mktemp("crash")
+        return
+    made = Path(tempfile.mkdtemp(prefix="pykafkalite-crash-", dir=memory))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
 
 
 @pytest.fixture

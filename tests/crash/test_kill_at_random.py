@@ -32,7 +32,7 @@ def kill_many(nursery: Nursery, tmp_path: Path, durability: str, times: int) -> 
 
 @pytest.mark.parametrize("durability", ["os", "fsync"])
 def test_kills_at_random_lose_nothing_and_leave_no_halves(nursery: Nursery, tmp_path: Path, durability: str):
-    kill_many(nursery, tmp_path, durability, 8)
+    kill_many(nursery, tmp_path, durability, 15)
 
 
 @pytest.mark.long

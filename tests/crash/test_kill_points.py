@@ -84,7 +84,7 @@ def kill_at_each(nursery: Nursery, tmp_path: Path, durability: str, numbers: ran
 
 @pytest.mark.parametrize("durability", ["os", "fsync"])
 def test_a_kill_at_system_calls_drawn_by_lot(nursery: Nursery, tmp_path: Path, durability: str):
-    every = 40
+    every = 20
     first = random.SystemRandom().randint(1, every)
     print(f"killed at system call {first} and every {every} from there on")
     assert kill_at_each(nursery, tmp_path, durability, range(first, 2000, every)) > 250

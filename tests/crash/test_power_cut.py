@@ -46,6 +46,8 @@ def mounted(image: Path, at: Path) -> Iterator[Path]:
 def image(tmp_path: Path) -> Path:
     if os.geteuid() != 0:
         pytest.skip("needs root, to mount a file system")
+    if not shutil.which("mkfs.ext4"):
+        pytest.skip("needs mkfs.ext4 (e2fsprogs)")
     path = tmp_path / "disk.img"
     with open(path, "wb") as file:
         file.truncate(SIZE)

@@ -234,6 +234,8 @@ def test_damaged_snapshots_are_made_up_for_after_a_clean_stop_too(disk):
     disk.open()
     assert disk.partition.last_stable_offset == 9
     assert state(disk.partition) == before
+    assert names(disk, ".snapshot") == [disk.partition.end_offset]
+    assert snapshots.read_snapshot(disk.directory, disk.partition.end_offset)
 
 
 def test_a_snapshot_of_what_was_cut_off_is_removed(disk):

@@ -11,6 +11,7 @@ from disk import read_all, sealed
 
 from pykafkalite.errors import (
     Closed,
+    CorruptBatch,
     Forked,
     InvalidPartitions,
     NewerVersion,
@@ -234,3 +235,15 @@ def test_open_segments_of_a_readers_cache_are_bounded(disk):
         Path(copy / disk.log.name).write_bytes(disk.log.read_bytes())
         cache.get(copy, 0, None, disk.partition.config, mapped=True)
     assert len(cache) == 2
+
+
+def test_damage_at_the_end_of_the_metadata_of_a_cleanly_closed_store_is_no_torn_commit(disk):
+    disk.append(b"precious")
+    disk.close()
+    metadata = disk.path / "pykafkalite.metadata"
+    disk.flip(metadata.stat().st_size - 3, file=metadata)
+    with pytest.raises(CorruptBatch, match="closed cleanly"):
+        Store.open(disk.path)
+    disk.flip(metadata.stat().st_size - 3, file=metadata)
+    disk.store = Store.open(disk.path)
+    assert disk.values() == [b"precious"]
