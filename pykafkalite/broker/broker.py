@@ -37,7 +37,6 @@ class Broker:
         self.store = store
         self.settings = settings
         self.loop = loop
-        self.host, self.port = "127.0.0.1", 0
         self.connections: set[Connection] = set()
         self.requests: Counter[int] = Counter()  # by API key, for /metrics
         self.waiting = Waiting(loop)

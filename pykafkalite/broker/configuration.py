@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 OURS, KAFKAS = "PYKAFKALITE_", "KAFKA_"
-# Of the command line, not of the broker.
-NOT_CONFIGS = frozenset({"PYKAFKALITE_AT", "PYKAFKALITE_LOG"})
+# Of the command line as a whole: the directory, which PYKAFKALITE_LOG_DIRS names too, and the format of log lines.
+DIRECTORY, NO_CONFIG = "PYKAFKALITE_AT", "PYKAFKALITE_LOG"
 
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
@@ -81,8 +81,10 @@ def from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[st
 
     known = {*Settings.table, *TOPIC_DEFAULTS, *NOTED, "broker.id", "log.dir"}
     for prefix in (KAFKAS, OURS):
+        if prefix == OURS and DIRECTORY in environ:
+            yield "log.dirs", (environ[DIRECTORY], DIRECTORY)
         for variable in sorted(environ):
-            if variable.startswith(prefix) and variable not in NOT_CONFIGS:
+            if variable.startswith(prefix) and variable not in (DIRECTORY, NO_CONFIG):
                 name = (
                     variable.removeprefix(prefix)
                     .lower()

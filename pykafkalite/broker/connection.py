@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .broker import Broker
+    from .listening import Address
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +35,10 @@ MAX_PARTS = 512
 class Connection(asyncio.BufferedProtocol):
     """Sockets go through a duplicate descriptor for sending: 3.11's transport.write copies what does not fit."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, told: Address) -> None:
+        """`told`: the address that clients of this listener are told to connect to."""
         self._broker = broker
+        self._told = told
         self._frames = Frames(broker.settings.socket_request_max_bytes)
         self._transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
@@ -105,7 +108,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _answer(self, frame: memoryview) -> None:
         try:
-            request = wire.parse(frame, is_served)
+            request = wire.parse(frame, is_served, self._told)
         except wire.UnsupportedVersion as unsupported:
             self._answer_unsupported(unsupported)
             return
@@ -142,7 +145,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         from .handlers.api_versions import unsupported_version
 
-        request = wire.Request(wire.API_VERSIONS, 0, unsupported.correlation_id, None, None)
+        request = wire.Request(wire.API_VERSIONS, 0, unsupported.correlation_id, None, None, self._told)
         self._send(wire.encode(request, unsupported_version(request)))
 
     def _fail(self, request: wire.Request) -> None:

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 _LISTENER = re.compile(
-    r"(?:(?P<protocol>[A-Za-z0-9_]+)://)?(?:\[(?P<six>[^\]]*)\]|(?P<host>[^:\[\]/]*)):(?P<port>\d+)"
+    r"(?:(?P<name>[A-Za-z0-9_.-]+)://)?(?:\[(?P<six>[^\]]*)\]|(?P<host>[^:\[\]/]*)):(?P<port>\d+)"
 )
 # Clients that come back all at once after a restart: Kafka's 50 would make the others wait a second and more.
 BACKLOG = 1024
 REACHABLE_SECONDS = 2.0
+
+EVERYWHERE = ("", "0.0.0.0", "::")
+PLAINTEXT = "PLAINTEXT"
 
 
 class Address(NamedTuple):
@@ -34,42 +37,40 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def parse_address(config: str, text: str) -> Address:
-    """One `HOST:PORT`, with or without Kafka's `PLAINTEXT://`. Raises InvalidConfig."""
-    found = _LISTENER.fullmatch(text.strip())
-    if not found or int(found["port"]) > 0xFFFF:
-        raise InvalidConfig(f"{config} cannot be {text!r}: it takes HOST:PORT, for example localhost:9092")
-    if (found["protocol"] or "PLAINTEXT").upper() in ("SSL", "SASL_SSL", "SASL_PLAINTEXT"):
-        raise InvalidConfig(
-            f"{config} cannot be {text!r}: there is no {found['protocol']} here yet, only PLAINTEXT"
-        )
-    return Address(found["six"] or found["host"] or "", int(found["port"]))
+class Listener(NamedTuple):
+    """One that is to be opened: Kafka's name for it, where it listens, and what its clients are told."""
+
+    name: str
+    address: Address
+    advertised: Address | None
+
+    def told(self, port: int) -> Address:
+        """The address that clients are told, once the port listened on is known."""
+        found = self.advertised or Address(self.address.host, 0)
+        host = socket.getfqdn() if found.host in EVERYWHERE else found.host
+        return Address(host, found.port or port)
 
 
-def parse_addresses(config: str, text: str) -> list[Address]:
-    """Several, separated by commas; a controller's, which a combined Kafka node has too, are left out."""
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    addresses = [
-        parse_address(config, part) for part in parts if not part.upper().startswith("CONTROLLER://")
-    ]
-    if not addresses:
-        raise InvalidConfig(f"{config} cannot be {text!r}: it names no address")
-    return addresses
-
-
-def advertised(settings: Settings, bound: Address) -> Address:
-    """What clients are told to connect to."""
-    if settings.advertised_listeners:
-        told = parse_addresses("advertised.listeners", settings.advertised_listeners)[0]
-        if told.host in ("", "0.0.0.0", "::"):
+def listeners_of(settings: Settings) -> list[Listener]:
+    """What is to be opened, checked as far as it can be before. Raises InvalidConfig."""
+    named = _parse_all("listeners", settings.listeners, settings)
+    told = dict(_parse_all("advertised.listeners", settings.advertised_listeners, settings))
+    if not named:
+        raise InvalidConfig(f"listeners cannot be {settings.listeners!r}: it names no address")
+    for address in told.values():
+        if address.host in EVERYWHERE:
             raise InvalidConfig(
                 f"advertised.listeners cannot be {settings.advertised_listeners!r}: "
                 f"no client can connect to that; name a host"
             )
-        return told if told.port else Address(told.host, bound.port)
-    if bound.host in ("", "0.0.0.0", "::"):
-        return Address(socket.getfqdn(), bound.port)
-    return bound
+    if len(named) == len(told) == 1:  # whatever they are called
+        return [Listener(*named[0], next(iter(told.values())))]
+    return [Listener(name, address, told.get(name)) for name, address in named]
+
+
+def parse_address(config: str, text: str) -> Address:
+    """`HOST:PORT`. Raises InvalidConfig."""
+    return _parse(config, text)[1]
 
 
 def check_allowed(settings: Settings, address: Address) -> None:
@@ -161,3 +162,27 @@ def _is_loopback(host: str) -> bool:
         except socket.gaierror:
             return False
         return all(ipaddress.ip_address(one).is_loopback for one in found)
+
+
+def _parse(config: str, text: str) -> tuple[str, Address]:
+    """`HOST:PORT`, with or without Kafka's `NAME://`."""
+    found = _LISTENER.fullmatch(text.strip())
+    if not found or int(found["port"]) > 0xFFFF:
+        raise InvalidConfig(f"{config} cannot be {text!r}: it takes HOST:PORT, for example localhost:9092")
+    return (found["name"] or PLAINTEXT).upper(), Address(
+        found["six"] or found["host"] or "", int(found["port"])
+    )
+
+
+def _parse_all(config: str, text: str, settings: Settings) -> list[tuple[str, Address]]:
+    """Several, separated by commas; a controller's, which a combined Kafka node has too, are left out."""
+    controllers = {name.strip().upper() for name in settings.controller_listener_names.split(",")}
+    pairs = (pair.partition(":") for pair in settings.listener_security_protocol_map.upper().split(","))
+    protocols = {name.strip(): protocol.strip() for name, _, protocol in pairs}
+    found = [_parse(config, part) for part in text.split(",") if part.strip()]
+    for name, _ in found:
+        if name not in controllers and protocols.get(name, PLAINTEXT) != PLAINTEXT:
+            raise InvalidConfig(
+                f"{config} cannot be {text!r}: {name} is {protocols[name]}, and there is only PLAINTEXT here yet"
+            )
+    return [one for one in found if one[0] not in controllers]

@@ -15,7 +15,7 @@ _REASONS = {
     "there is one node, without replicas, quorum or controller": """
         auto.leader.rebalance.enable broker.heartbeat.interval.ms broker.rack broker.session.timeout.ms
         controlled.shutdown.enable controlled.shutdown.max.retries controlled.shutdown.retry.backoff.ms
-        controller.listener.names controller.quorum.append.linger.ms controller.quorum.bootstrap.servers
+        controller.quorum.append.linger.ms controller.quorum.bootstrap.servers
         controller.quorum.election.backoff.max.ms controller.quorum.election.timeout.ms
         controller.quorum.fetch.timeout.ms controller.quorum.request.timeout.ms
         controller.quorum.retry.backoff.ms controller.quorum.voters controller.socket.timeout.ms
@@ -43,7 +43,7 @@ _REASONS = {
         socket.send.buffer.bytes transaction.state.log.load.buffer.size""",
     "it is fixed here": """
         connections.max.idle.ms delete.topic.enable group.coordinator.rebalance.protocols
-        listener.security.protocol.map log.cleaner.backoff.ms log.cleaner.enable
+        log.cleaner.backoff.ms log.cleaner.enable
         log.flush.offset.checkpoint.interval.ms log.flush.start.offset.checkpoint.interval.ms
         log.initial.task.delay.ms log.retention.check.interval.ms max.request.partition.size.limit
         offsets.commit.timeout.ms offsets.retention.check.interval.ms offsets.topic.compression.codec

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .broker import Broker as Core
 from .connection import Connection
-from .listening import BACKLOG, Address, advertised, bind, check_allowed, parse_addresses
+from .listening import BACKLOG, Address, bind, check_allowed, listeners_of
 from .router import load_handlers
 
 if TYPE_CHECKING:
-    import socket
-
     from ..storage.writing import WritingStore
     from .settings import Settings
 
@@ -29,32 +29,32 @@ class Server:
         self._servers: list[asyncio.Server] = []
         self.core: Core | None = None
         self.addresses: list[Address] = []
-        """Listened on."""
+        """What clients are told, by listener."""
 
     async def start(self) -> Address:
-        """Listen; the address that clients are told. Raises AddressInUse, InvalidConfig."""
+        """Listen; the address that clients of the first listener are told. Raises AddressInUse, InvalidConfig."""
         load_handlers()
-        asked = parse_addresses("listeners", self._settings.listeners)
-        sockets: list[socket.socket] = []
-        for address in asked:
-            check_allowed(self._settings, address)
-        for address in asked:
-            try:
-                bound = bind(address)
-            except BaseException:
+        listeners = listeners_of(self._settings)
+        for listener in listeners:
+            check_allowed(self._settings, listener.address)
+        with contextlib.ExitStack() as undo:
+            opened = []
+            for listener in listeners:
+                sockets = bind(listener.address)
+                opened.append((listener, sockets))
                 for one in sockets:
-                    one.close()
-                raise
-            sockets += bound
-            self.addresses.append(Address(address.host, bound[0].getsockname()[1]))
-        loop = asyncio.get_running_loop()
-        core = self.core = Core(self._store, self._settings, loop)
-        core.host, core.port = told = advertised(self._settings, self.addresses[0])
-        for one in sockets:
-            self._servers.append(
-                await loop.create_server(lambda: Connection(core), sock=one, backlog=BACKLOG)
-            )
-        return told
+                    undo.callback(one.close)
+            loop = asyncio.get_running_loop()
+            core = self.core = Core(self._store, self._settings, loop)
+            undo.callback(core.close)
+            for listener, sockets in opened:
+                told = listener.told(sockets[0].getsockname()[1])
+                self.addresses.append(told)
+                connect = partial(Connection, core, told)
+                for one in sockets:
+                    self._servers.append(await loop.create_server(connect, sock=one, backlog=BACKLOG))
+            undo.pop_all()
+        return self.addresses[0]
 
     async def stop(self) -> None:
         """Take no more connections, let answers under way finish, close."""

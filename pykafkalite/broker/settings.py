@@ -13,7 +13,7 @@ from ..storage.config import Setting
 from ..storage.config_types import INT_MAX, Choice, Flag, Whole
 from ..storage.naming import hint
 from .noted import NOTED, REFUSED
-from .texts import Text
+from .texts import OneDirectory, Text
 from .topic_defaults import TOPIC_DEFAULTS, TopicDefault
 
 if TYPE_CHECKING:
@@ -45,11 +45,13 @@ class Settings:
 
     # fmt: off
     advertised_listeners = BrokerSetting("advertised.listeners", Text(), "",
-        "The address that clients are told to connect to; empty: the one listened on.")
+        "The addresses that clients are told to connect to, by listener; empty: those listened on.")
     allow_unauthenticated = BrokerSetting("allow.unauthenticated", Flag(), False,
         "Listen on other addresses than loopback, where anyone who reaches them may read and write.", kafka="")
     auto_create_topics_enable = BrokerSetting("auto.create.topics.enable", Flag(), True,
         "Make a topic when a client asks for one that is not there.")
+    controller_listener_names = BrokerSetting("controller.listener.names", Text(), "CONTROLLER",
+        "Listeners that are a controller's: they are not opened.", kafka="")
     durability = BrokerSetting("durability", Choice(("os", "fsync")), "os",
         "When records are acknowledged: os, from the page cache; fsync, once they are on disk.", kafka="")
     fetch_max_bytes = BrokerSetting("fetch.max.bytes", Whole(1024, INT_MAX), 55 << 20,
@@ -62,9 +64,12 @@ class Settings:
         "How many members a group may have.")
     group_min_session_timeout_ms = BrokerSetting("group.min.session.timeout.ms", _POSITIVE, 6_000,
         "The shortest session timeout that a member may ask for.")
+    listener_security_protocol_map = BrokerSetting("listener.security.protocol.map", Text(),
+        "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT",
+        "What the names of listeners mean; only PLAINTEXT can be served.")
     listeners = BrokerSetting("listeners", Text(), "PLAINTEXT://localhost:9092",
         "The addresses to listen on; port 0: any that is free.", kafka="PLAINTEXT://:9092")
-    log_dirs = BrokerSetting("log.dirs", Text(), "./pykafkalite-data",
+    log_dirs = BrokerSetting("log.dirs", OneDirectory(), "./pykafkalite-data",
         "The data directory; one.", kafka="/tmp/kafka-logs")
     max_incremental_fetch_session_cache_slots = BrokerSetting(
         "max.incremental.fetch.session.cache.slots", Whole(0, INT_MAX), 1000,

@@ -1,4 +1,4 @@
-"""A config's type that takes any text."""
+"""Types of configs that take text."""
 
 from __future__ import annotations
 
@@ -18,3 +18,16 @@ class Text:
 
     def text(self, value: str) -> str:
         return value
+
+
+@dataclass(frozen=True)
+class OneDirectory(Text):
+    """Kafka takes several, separated by commas."""
+
+    allowed: str = "one directory"
+
+    def parse(self, value: object) -> str:
+        text = super().parse(value)
+        if not text or "," in text:
+            raise ValueError
+        return text

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from .listening import Address
+
 API_VERSIONS = 18
 
 # Below this, a copy into one buffer costs less than one more entry of a sendmsg.
@@ -38,6 +40,8 @@ class Request(NamedTuple):
     correlation_id: int
     client_id: str | None
     body: Any
+    told: Address
+    """Where clients of the listener that it came by are told to connect to."""
 
     def entity(self, name: str, /, **values: object) -> Any:
         """An entity of this request's response, by name; fields that its version lacks are left out."""
@@ -49,7 +53,7 @@ class Request(NamedTuple):
         return self.entity("", **values)
 
 
-def parse(frame: Buffer, supported: Callable[[int, int], bool]) -> Request:
+def parse(frame: Buffer, supported: Callable[[int, int], bool], told: Address) -> Request:
     """A frame (without its length) as a request; raises InvalidRequest, UnsupportedVersion."""
     header = read_header(frame, lambda key, version: supported(key, version) and _is_flexible(key, version))
     if not supported(header.api_key, header.version):
@@ -62,7 +66,7 @@ def parse(frame: Buffer, supported: Callable[[int, int], bool]) -> Request:
     except Exception as error:
         raise InvalidRequest(f"{schema.__name__} v{header.version}: {error}") from error
     # Bytes may be left over, as for Kafka: librdkafka's Metadata v13 has one too many.
-    return Request(header.api_key, header.version, header.correlation_id, header.client_id, body)
+    return Request(header.api_key, header.version, header.correlation_id, header.client_id, body, told)
 
 
 class UnsupportedVersion(Exception):

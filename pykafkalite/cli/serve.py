@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pykafkalite import errors
 from pykafkalite.cli import output
 from pykafkalite.cli.arguments import setting
 from pykafkalite.cli.session import DEFAULT_ADDRESS, Command, Group, Session, pass_session
@@ -74,7 +75,12 @@ def serve(
     log_to_stderr(as_json=log_format == "json")
     from pykafkalite.broker.service import Service
 
-    service = Service(MEMORY if memory else settings.log_dirs, settings)
+    try:
+        service = Service(MEMORY if memory else settings.log_dirs, settings)
+    except ValueError as problem:  # no directory; errors of the log itself have types of their own
+        if isinstance(problem, errors.Error):
+            raise
+        raise click.UsageError(str(problem)) from None
     service.run(lambda address: _say_ready(session, service, address))
 
 
@@ -137,8 +143,8 @@ def _settings(
     flags = {}
     if directory is not None:
         flags["log.dirs"] = (directory, "DIRECTORY")
-    elif session.at != DEFAULT_ADDRESS:
-        flags["log.dirs"] = (session.at, "--at or PYKAFKALITE_AT")
+    elif session.at not in (DEFAULT_ADDRESS, os.environ.get("PYKAFKALITE_AT")):
+        flags["log.dirs"] = (session.at, "--at")
     if listen is not None:
         flags["listeners"] = (listen, "--listen")
     return load(file=file, sets=sets, flags=flags, environ=os.environ)

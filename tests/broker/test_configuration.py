@@ -39,8 +39,15 @@ def test_our_variable_counts_before_kafkas():
 
 
 def test_variables_of_other_kafka_software_are_none_of_ours():
-    environ = {"KAFKA_OPTS": "-Xmx1g", "KAFKA_BOOTSTRAP_SERVERS": "x:1", "PYKAFKALITE_AT": "data"}
+    environ = {"KAFKA_OPTS": "-Xmx1g", "KAFKA_BOOTSTRAP_SERVERS": "x:1", "PYKAFKALITE_LOG": "json"}
     assert not load(environ=environ).sources
+
+
+def test_the_command_line_s_directory_is_the_broker_s_unless_something_says_more():
+    environ = {"PYKAFKALITE_AT": "data", "KAFKA_LOG_DIRS": "theirs"}
+    assert load(environ=environ).log_dirs == "data"
+    assert load(environ={**environ, "PYKAFKALITE_LOG_DIRS": "ours"}).log_dirs == "ours"
+    assert load(environ=environ, sets=[("log.dir", "set")]).log_dirs == "set"
 
 
 def test_a_variable_of_ours_that_is_no_config_is_an_error():
@@ -160,3 +167,8 @@ def test_of_several_units_the_one_that_counts_is_told():
     settings = Settings.given({"log.retention.hours": 24, "log.retention.minutes": 30})
     rows = {row.name: text for row, text in settings.rows() if "log.retention." in row.name}
     assert rows == {"log.retention.bytes": "-1", "log.retention.minutes": "30"}
+
+
+def test_there_is_one_directory():
+    with pytest.raises(errors.InvalidConfig, match="it takes one directory"):
+        Settings.given({"log.dirs": "/a,/b"})

@@ -17,6 +17,12 @@ from pykafkalite import errors
 from pykafkalite.broker import in_process
 from pykafkalite.broker.loops import new_event_loop
 
+METADATA = {
+    "allow_auto_topic_creation": False,
+    "include_cluster_authorized_operations": False,
+    "include_topic_authorized_operations": False,
+}
+
 
 def test_a_directory_is_served_and_closed_with_the_broker(tmp_path):
     with pk.Broker(tmp_path / "data") as broker:
@@ -94,6 +100,40 @@ def test_what_is_no_address_is_told(listen):
 def test_nobody_is_told_to_connect_to_every_address():
     with pytest.raises(errors.InvalidConfig, match="name a host"):
         pk.Broker(":memory:", config={"advertised.listeners": "0.0.0.0:9092"})
+
+
+def test_clients_are_told_the_address_of_the_listener_that_they_came_by():
+    """As for containers: one address for those beside it, one for the host."""
+    config = {
+        "listeners": "INTERNAL://localhost:0,EXTERNAL://127.0.0.1:0,CONTROLLER://localhost:0",
+        "advertised.listeners": "INTERNAL://kafka:29092,EXTERNAL://outside.example:9092",
+        "listener.security.protocol.map": "INTERNAL:PLAINTEXT,EXTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    }
+    with pk.Broker(":memory:", config=config) as broker:
+        assert broker.bootstrap_servers == "kafka:29092"
+        told = []
+        for server in (broker._server._servers[0], broker._server._servers[-1]):
+            host, port = server.sockets[0].getsockname()[:2]
+            raw = Raw(f"{host}:{port}")
+            node = raw.ask(3, 9, topics=(), **METADATA).brokers[0]
+            told.append((node.host, node.port))
+            raw.socket.close()
+    assert told == [("kafka", 29092), ("outside.example", 9092)]
+
+
+def test_a_listener_that_is_mapped_to_security_is_refused():
+    config = {"listeners": "SAFE://localhost:0", "listener.security.protocol.map": "SAFE:SASL_SSL"}
+    with pytest.raises(errors.InvalidConfig, match="SAFE is SASL_SSL, and there is only PLAINTEXT"):
+        pk.Broker(":memory:", config=config)
+
+
+def test_a_start_that_fails_leaves_the_log_as_it_was(log):
+    free = socket.create_server(("127.0.0.1", 0))
+    taken = free.getsockname()[1]
+    with pytest.raises(errors.AddressInUse):
+        pk.Broker(log, config={"listeners": f"A://127.0.0.1:0,B://127.0.0.1:{taken}"})
+    free.close()
+    assert len(log.store.listeners) == 1  # of the fixture's broker
 
 
 def test_one_durability_per_log(tmp_path):

@@ -171,6 +171,7 @@ def test_a_directory_in_use_is_told_with_exit_code_4(serve, tmp_path, cli):
         (["--listen", "192.0.2.1:0", "--set", "allow.unauthenticated=true"], "does not have that address"),
         (["--config", "missing.properties"], "cannot read the config file missing.properties"),
         (["--memory", "data"], "not both"),
+        (["kafka://elsewhere:9092"], "is no address here"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )

@@ -37,8 +37,8 @@ def describe_cluster(broker: Broker, request: Request) -> Any:
             request.entity(
                 "DescribeClusterBroker",
                 broker_id=node,
-                host=broker.host,
-                port=broker.port,
+                host=request.told.host,
+                port=request.told.port,
                 rack=None,
                 is_fenced=False,
             ),

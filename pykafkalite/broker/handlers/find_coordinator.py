@@ -29,8 +29,8 @@ def find_coordinator(broker: Broker, request: Request) -> Any:
     known = error is ErrorCode.none
     node = {
         "node_id": broker.settings.node_id if known else -1,
-        "host": broker.host if known else "",
-        "port": broker.port if known else -1,
+        "host": request.told.host if known else "",
+        "port": request.told.port if known else -1,
         "error_code": error,
         "error_message": message,
     }

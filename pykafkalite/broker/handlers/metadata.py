@@ -42,8 +42,8 @@ def metadata(broker: Broker, request: Request) -> Any:
             request.entity(
                 "MetadataResponseBroker",
                 node_id=broker.settings.node_id,
-                host=broker.host,
-                port=broker.port,
+                host=request.told.host,
+                port=request.told.port,
                 rack=None,
             ),
         ),
