@@ -211,6 +211,23 @@ def test_log_lines_are_json_on_request(serve, tmp_path):
     assert {"time", "level", "logger", "message"} <= lines[-1].keys()
 
 
+@pytest.mark.parametrize(("signals", "code"), [(1, 0), (2, 137)], ids=["once", "twice"])
+def test_a_client_that_reads_no_answers_is_waited_for_a_while_unless_the_signal_comes_again(
+    serve, signals, code
+):
+    with serve("--memory") as served, connect(served.address) as client:
+        with contextlib.suppress(TimeoutError):  # until all buffers between are full
+            client.settimeout(0.5)
+            while True:
+                client.sendall(API_VERSIONS * 1000)
+        begun = time.monotonic()
+        for _ in range(signals):
+            served.process.send_signal(signal.SIGTERM)
+            assert "SIGTERM" in served.process.stderr.readline()
+        assert served.process.wait(timeout=20) == code
+        assert (time.monotonic() - begun < 3) == (signals == 2)
+
+
 def test_a_warning_is_a_line_of_the_log(serve, tmp_path):
     with serve(tmp_path, "--log", "json") as served:
         producer = Producer({"bootstrap.servers": served.address})

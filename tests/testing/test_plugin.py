@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,20 @@ def session(pytester, monkeypatch):
         return pytester.runpytest_subprocess("--strict-markers", *arguments)
 
     return session
+
+
+@pytest.mark.parametrize("conftest", ["", "pytest_plugins = ['pykafkalite.testing.plugin']"])
+def test_where_it_is_installed_it_is_found_by_itself_and_once(pytester, monkeypatch, conftest):
+    """As pip would install it: a distribution with this tree's entry points."""
+    (entries,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"].values()
+    distribution = pytester.mkdir("pykafkalite-1.dist-info")
+    (distribution / "METADATA").write_text("Metadata-Version: 2.1\nName: pykafkalite\nVersion: 1\n")
+    lines = [f"{name} = {module}" for name, module in entries.items()]
+    (distribution / "entry_points.txt").write_text("\n".join(["[pytest11]", *lines]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(pytester.path)]))
+    pytester.makeconftest(conftest)
+    pytester.makepyfile("def test_it(kafka):\n    assert kafka.bootstrap_servers")
+    pytester.runpytest_subprocess("--strict-markers").assert_outcomes(passed=1)
 
 
 @pytest.mark.kafka(topics=["orders"])
