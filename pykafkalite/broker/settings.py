@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ..errors import InvalidConfig
-from ..storage.config import Setting
+from ..storage.config import Setting, TopicConfig
 from ..storage.config_types import INT_MAX, Choice, Flag, Whole
 from ..storage.naming import hint
 from .noted import NOTED, REFUSED
@@ -128,6 +128,7 @@ class Settings:
         for topic, (default, value) in topics.items():
             self.__dict__["topic_defaults"][topic] = default.in_topic(value)
             self.__dict__["by_name"][default.name] = value
+        TopicConfig(None, self.topic_defaults)  # checks what they say together
 
     def _take(self, name: str, value: object, topics: dict[str, tuple[TopicDefault, Any]]) -> None:
         if row := self.table.get(name):

@@ -144,7 +144,9 @@ class SyncBehind:
             due = now + min(SYNC_AFTER_SECONDS, partition.config.flush_ms / 1000)
             self._dirty.setdefault(partition, (now, due))
             self._overdue = min(self._overdue, now + PROMISE_SECONDS)
-            if self._thread is None or not self._thread.is_alive():  # an interrupt may have come before start()
+            if (
+                self._thread is None or not self._thread.is_alive()
+            ):  # an interrupt may have come before start()
                 self._thread = threading.Thread(target=self._run, name="pykafkalite-sync", daemon=True)
                 self._thread.start()
             self._changed.notify_all()

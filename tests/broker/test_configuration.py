@@ -172,3 +172,9 @@ def test_of_several_units_the_one_that_counts_is_told():
 def test_there_is_one_directory():
     with pytest.raises(errors.InvalidConfig, match="it takes one directory"):
         Settings.given({"log.dirs": "/a,/b"})
+
+
+def test_defaults_of_topics_that_no_topic_could_have_are_refused():
+    given = {"log.cleaner.min.compaction.lag.ms": 2, "log.cleaner.max.compaction.lag.ms": 1}
+    with pytest.raises(errors.InvalidConfig, match=r"min\.compaction\.lag\.ms \(2\) cannot be more"):
+        Settings.given(given)
