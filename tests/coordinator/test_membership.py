@@ -177,7 +177,7 @@ def test_while_a_group_cannot_be_stored_consumers_try_again_each_second(group, m
         raise StorageError("full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(group.coordinator.log, "store_group", full)
+        patch.setattr(group.coordinator.log, "write_group", full)
         ours = consumer(group)
         group.wait(3.5)
         assert ours.sync() == (-1, ())

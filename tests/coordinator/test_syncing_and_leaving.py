@@ -104,7 +104,7 @@ def test_a_group_that_cannot_be_stored_sends_all_back_to_join(group, monkeypatch
         raise StorageError("full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(group.coordinator.log, "store_group", full)
+        patch.setattr(group.coordinator.log, "write_group", full)
         assert leader.sync().error.code == other.synced.error.code == 16
         assert group.state == "PreparingRebalance"
     for member in (leader, other):
