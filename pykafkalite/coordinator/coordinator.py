@@ -226,10 +226,15 @@ class Coordinator:
         with self.turn():
             self._alarm = None
 
+    def release_clients(self) -> None:
+        """Sends clients that wait for their group to look for another coordinator: the broker stops."""
+        with self.turn():
+            self.classic.release(clients_only=True)
+
     def unload(self) -> None:
         """Answers whoever waits that this is over, and lets no timer run any more: the broker goes."""
         with self.turn():
-            self.classic.unload()
+            self.classic.release(clients_only=False)
             self.timers.clear()
 
     def _settle(self) -> None:

@@ -262,10 +262,12 @@ class Rebalancing:
         ):
             self.complete_join(group)
 
-    def unload(self) -> None:
+    def release(self, *, clients_only: bool) -> None:
         """Answers whoever waits: another coordinator goes on with what is stored."""
         for group in self.groups.values():
             for member in group.members.values():
+                if clients_only and member.on_rebalance is not None:
+                    continue
                 self.answer_join(member, JoinResult(NotCoordinator, member.member_id))
                 self.answer_sync(member, SyncResult(NotCoordinator))
 
