@@ -190,8 +190,7 @@ class Coordinator:
                 self._depth += 1
                 try:
                     if not self._loaded:
-                        self._loaded = True
-                        self._load()
+                        self._load_all_or_nothing()
                     yield
                 finally:
                     self._depth -= 1
@@ -293,6 +292,16 @@ class Coordinator:
                 failed = error
             with self.turn():
                 done(failed)
+
+    def _load_all_or_nothing(self) -> None:
+        self._loaded = True
+        try:
+            self._load()
+        except BaseException:  # the next one tries again: nobody is told that a group is not there
+            self._loaded = False
+            self.classic.groups.clear()
+            self.timers.clear()
+            raise
 
     def _load(self) -> None:
         """Takes over the stored groups, as after a restart: members have their session timeout to come back."""

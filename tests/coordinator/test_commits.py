@@ -8,6 +8,7 @@ from group_verbs import Group, commit, committed
 from pykafkalite.coordinator.consumer_protocol import Subscription, encode
 from pykafkalite.coordinator.requests import CommitRequest, NewCommit
 from pykafkalite.errors import (
+    CorruptBatch,
     GroupSubscribedToTopic,
     IllegalGeneration,
     InvalidGroup,
@@ -265,6 +266,21 @@ def test_whoever_waits_when_the_coordinator_goes_is_sent_to_look_for_another(gro
     group.wait(100)
     group.restart()
     assert group.member_ids == {leader.id, other.id}
+
+
+def test_a_log_that_cannot_be_read_is_no_empty_one(group, monkeypatch):
+    (member,) = group.members("a")
+    group.restart()
+
+    def corrupt(*_):
+        raise CorruptBatch("flipped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(group.coordinator.log, "metadata", corrupt)
+        for _ in range(2):
+            with pytest.raises(CorruptBatch):
+                member.beat()
+    assert member.beat() is None
 
 
 def test_static_members_are_known_after_a_restart(group):
