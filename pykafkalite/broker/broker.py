@@ -45,7 +45,9 @@ class Broker:
         self.sessions = Sessions(settings.max_incremental_fetch_session_cache_slots)
         self._producer_ids = range(0)
         self._disk = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="pykafkalite-disk")
-        self._disk.submit(self.coordinator.run_due)  # sessions of stored members begin, retention is looked after
+        self._disk.submit(
+            self.coordinator.run_due
+        )  # sessions of stored members begin, retention is looked after
         store.listeners.append(self.waiting.published)
 
     def close(self) -> None:

@@ -203,6 +203,20 @@ def test_what_is_left_to_another_thread_is_not_forgotten(group):
     assert first.sync()[1] == ALL
 
 
+def test_what_comes_in_the_last_moment_of_a_turn_is_not_forgotten_either(group, monkeypatch):
+    first, second = consumer(group), consumer(group)
+
+    def last_thing_under_the_lock():
+        monkeypatch.undo()
+        thread = threading.Thread(target=second.abandon)
+        thread.start()
+        thread.join()
+
+    monkeypatch.setattr(group.coordinator, "_set_alarm", last_thing_under_the_lock)
+    group.coordinator.run_due()
+    assert group.coordinator.classic.groups["g"].members.keys() == {first.member_id}
+
+
 # --- the bytes --------------------------------------------------------------
 
 

@@ -162,6 +162,15 @@ def test_a_first_join_is_given_up_after_five_minutes(group):
     assert group.member_ids == {patient.id}
 
 
+def test_who_joined_and_is_not_heard_of_before_its_sync_is_out_after_its_session(group):
+    leader = group.member("a")
+    leader.join()
+    group.wait(SESSION / 1000 - 1)
+    assert group.member_ids == {leader.id}
+    group.wait(2)
+    assert group.state == "Empty"
+
+
 def test_the_last_member_gone_leaves_an_empty_group_of_the_next_generation(group):
     (member,) = group.members("a")
     generation = member.generation
