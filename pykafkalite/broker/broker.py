@@ -11,6 +11,7 @@ from kio.schema.errors import ErrorCode
 from ..errors import UnknownTopic
 from ..storage.naming import INTERNAL_TOPICS
 from ..storage.partition import WritablePartition
+from .groups import coordinator_of
 from .sessions import Sessions
 from .waiting import Waiting
 
@@ -40,9 +41,13 @@ class Broker:
         self.connections: set[Connection] = set()
         self.requests: Counter[int] = Counter()  # by API key, for /metrics
         self.waiting = Waiting(loop)
+        self.coordinator = coordinator_of(store, settings)
         self.sessions = Sessions(settings.max_incremental_fetch_session_cache_slots)
         self._producer_ids = range(0)
         self._disk = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="pykafkalite-disk")
+        self._disk.submit(
+            self.coordinator.run_due
+        )  # sessions of stored members begin, retention is looked after
         store.listeners.append(self.waiting.published)
 
     def close(self) -> None:

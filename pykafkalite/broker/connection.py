@@ -48,12 +48,14 @@ class Connection(asyncio.BufferedProtocol):
         self._paused = False
         self._is_finishing = False
         self.peer = "?"
+        self._host = ""
 
     # --- asyncio's side --------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
-        self.peer = str(transport.get_extra_info("peername"))
+        peer = transport.get_extra_info("peername")
+        self.peer, self._host = str(peer), f"/{peer[0]}" if peer else ""
         descriptor = transport.get_extra_info("socket").fileno()
         self._socket = socket.socket(fileno=os.dup(descriptor))
         self._socket.setblocking(False)
@@ -108,7 +110,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _answer(self, frame: memoryview) -> None:
         try:
-            request = wire.parse(frame, is_served, self._told)
+            request = wire.parse(frame, is_served, self._told, self._host)
         except wire.UnsupportedVersion as unsupported:
             self._answer_unsupported(unsupported)
             return

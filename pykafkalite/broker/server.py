@@ -65,6 +65,7 @@ class Server:
         self.core.waiting.stop()
         for connection in list(self.core.connections):
             connection.finish()
+        await self.core.on_disk(self.core.coordinator.release_clients)  # no answer may wait for a group
         deadline = self.core.loop.time() + GRACE_SECONDS
         while self.core.connections and self.core.loop.time() < deadline:
             await asyncio.sleep(0.005)

@@ -42,6 +42,8 @@ class Request(NamedTuple):
     body: Any
     told: Address
     """Where clients of the listener that it came by are told to connect to."""
+    client_host: str = ""
+    """The address that it came from, as Kafka writes it: "/127.0.0.1"."""
 
     def entity(self, name: str, /, **values: object) -> Any:
         """An entity of this request's response, by name; fields that its version lacks are left out."""
@@ -53,7 +55,9 @@ class Request(NamedTuple):
         return self.entity("", **values)
 
 
-def parse(frame: Buffer, supported: Callable[[int, int], bool], told: Address) -> Request:
+def parse(
+    frame: Buffer, supported: Callable[[int, int], bool], told: Address, client_host: str = ""
+) -> Request:
     """A frame (without its length) as a request; raises InvalidRequest, UnsupportedVersion."""
     header = read_header(frame, lambda key, version: supported(key, version) and _is_flexible(key, version))
     if not supported(header.api_key, header.version):
@@ -66,7 +70,9 @@ def parse(frame: Buffer, supported: Callable[[int, int], bool], told: Address) -
     except Exception as error:
         raise InvalidRequest(f"{schema.__name__} v{header.version}: {error}") from error
     # Bytes may be left over, as for Kafka: librdkafka's Metadata v13 has one too many.
-    return Request(header.api_key, header.version, header.correlation_id, header.client_id, body, told)
+    return Request(
+        header.api_key, header.version, header.correlation_id, header.client_id, body, told, client_host
+    )
 
 
 class UnsupportedVersion(Exception):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pykafkalite.coordinator.classic import ClassicGroups
-    from pykafkalite.coordinator.group_log import Committed, GroupLog
+    from pykafkalite.coordinator.group_log import Committed, GroupLog, Written
     from pykafkalite.coordinator.rebalancing import Keeping
 
 
@@ -43,12 +43,12 @@ class Commits:
             group = self._classic.groups[name] = Group(name, self._keeping.clock.now_ms())
         return group
 
-    def commit(self, request: CommitRequest) -> CommitResult:
-        """OffsetCommit."""
+    def commit(self, request: CommitRequest) -> tuple[CommitResult, Written | None]:
+        """OffsetCommit: the answer, to be given once what was written is settled.  Raises ReadOnly, StorageError."""
         try:
             group = self._check(request)
         except Error as error:
-            return CommitResult(type(error))
+            return CommitResult(type(error)), None
         if group is None:
             group = self._classic.groups[request.group] = Group(request.group, self._keeping.clock.now_ms())
         member = group.members.get(request.member_id)
@@ -61,8 +61,7 @@ class Commits:
             if len(commit.metadata) > limit
         }
         stored = {place: commit for place, commit in request.offsets.items() if place not in failed}
-        self._log.commit(request.group, stored, request.retention)
-        return CommitResult(None, failed)
+        return CommitResult(None, failed), self._log.write_commit(request.group, stored, request.retention)
 
     def _check(self, request: CommitRequest) -> Group | None:
         group = self.find(request.group)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from pykafkalite.coordinator.assignment import TopicPartitions
     from pykafkalite.coordinator.classic import RespondJoin, RespondSync
-    from pykafkalite.coordinator.group_log import Committed
+    from pykafkalite.coordinator.group_log import Committed, Written
     from pykafkalite.coordinator.rebalancing import Stored
     from pykafkalite.coordinator.requests import (
         CommitRequest,
@@ -74,6 +74,7 @@ class Coordinator:
         self.administration = Administration(self.classic, self.commits, self.log)
         self._lock = threading.RLock()
         self._tasks: deque[Task] = deque()
+        self._unsettled: list[tuple[Written, Stored]] = []
         self._depth = 0
         self._loaded = False
         self._alarm: float | None = None
@@ -117,10 +118,10 @@ class Coordinator:
         """OffsetCommit; acknowledged as the store's durability says.  `respond` as for `join`."""
         with self.turn():
             try:
-                result = self.commits.commit(request)
+                result, written = self.commits.commit(request)
             except Error as error:
-                result = CommitResult(storing_failure(error))
-            self.later(lambda: respond(result))
+                result, written = CommitResult(storing_failure(error)), None
+            self._once_settled(written, lambda error: respond(_after(result, error)))
 
     def committed(self, group: str, places: Iterable[Place] | None = None) -> dict[Place, Committed | None]:
         """OffsetFetch: the commits of `places` (None: all that there are); None where there is none."""
@@ -179,18 +180,25 @@ class Coordinator:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """One request's turn; at its end, what it has led to happens."""
-        with self._lock:
-            self._depth += 1
-            try:
-                if not self._loaded:
-                    self._loaded = True
-                    self._load()
-                yield
-            finally:
-                self._depth -= 1
-                if not self._depth:
-                    self._settle()
+        """One request's turn; at its end, what it has led to happens.
+
+        What was stored and has to wait for the disk does so on this thread, after the turn.
+        """
+        unsettled: list[tuple[Written, Stored]] = []
+        try:
+            with self._lock:
+                self._depth += 1
+                try:
+                    if not self._loaded:
+                        self._load_all_or_nothing()
+                    yield
+                finally:
+                    self._depth -= 1
+                    if not self._depth:
+                        self._settle()
+                        unsettled, self._unsettled = self._unsettled, unsettled
+        finally:
+            self._wait_for_disk(unsettled)
         self._look_after_tasks()
 
     def later(self, task: Task) -> None:
@@ -207,19 +215,25 @@ class Coordinator:
             try:
                 if self._depth:
                     return
-                self._settle()
             finally:
                 self._lock.release()
+            with self.turn():
+                pass
 
     def run_due(self) -> None:
         """Lets timers run whose time has come."""
         with self.turn():
             self._alarm = None
 
+    def release_clients(self) -> None:
+        """Sends clients that wait for their group to look for another coordinator: the broker stops."""
+        with self.turn():
+            self.classic.release(clients_only=True)
+
     def unload(self) -> None:
         """Answers whoever waits that this is over, and lets no timer run any more: the broker goes."""
         with self.turn():
-            self.classic.unload()
+            self.classic.release(clients_only=False)
             self.timers.clear()
 
     def _settle(self) -> None:
@@ -256,11 +270,38 @@ class Coordinator:
     def store_group(self, group: str, value: GroupMetadataValue, done: Stored) -> None:
         """Appends a group's record, then calls `done`."""
         try:
-            self.log.store_group(group, value)
+            written = self.log.write_group(group, value)
         except Error as error:
             done(error)
         else:
+            self._once_settled(written, done)
+
+    def _once_settled(self, written: Written | None, done: Stored) -> None:
+        if written is None or written.is_settled:
             done(None)
+        else:
+            self._unsettled.append((written, done))
+
+    def _wait_for_disk(self, unsettled: list[tuple[Written, Stored]]) -> None:
+        """Without the lock: others go on meanwhile."""
+        for written, done in unsettled:
+            failed: Error | None = None
+            try:
+                written.settle()
+            except Error as error:
+                failed = error
+            with self.turn():
+                done(failed)
+
+    def _load_all_or_nothing(self) -> None:
+        self._loaded = True
+        try:
+            self._load()
+        except BaseException:  # the next one tries again: nobody is told that a group is not there
+            self._loaded = False
+            self.classic.groups.clear()
+            self.timers.clear()
+            raise
 
     def _load(self) -> None:
         """Takes over the stored groups, as after a restart: members have their session timeout to come back."""
@@ -289,6 +330,10 @@ class Coordinator:
             self.commits.expire()
         except Error as error:
             logger.warning("offsets past retention could not be deleted: %s", error)
+
+
+def _after(result: CommitResult, error: Error | None) -> CommitResult:
+    return result if error is None else CommitResult(storing_failure(error))
 
 
 def _waker(coordinator: Coordinator) -> Task:

@@ -17,7 +17,7 @@ from pykafkalite.storage import codecs
 from pykafkalite.storage.clock import SYSTEM
 from pykafkalite.storage.config import INTERNAL_CONFIGS
 from pykafkalite.storage.naming import OFFSETS_TOPIC
-from pykafkalite.storage.partition import WritablePartition
+from pykafkalite.storage.partition import Appended, WritablePartition
 from pykafkalite.storage.records import (
     GroupMetadataKey,
     GroupMetadataValue,
@@ -54,6 +54,22 @@ class Committed(NamedTuple):
     metadata: str
     timestamp: int
     expires: int = -1
+
+
+class Written(NamedTuple):
+    """Records that are in the log and not acknowledged yet."""
+
+    partition: WritablePartition
+    appended: Appended
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether `settle` would return at once."""
+        return self.partition.is_settled(self.appended)
+
+    def settle(self) -> None:
+        """Returns once they may be acknowledged.  Raises StorageError."""
+        self.partition.settle(self.appended)
 
 
 def java_hash(text: str) -> int:
@@ -113,11 +129,17 @@ class GroupLog:
             self._catch_up()
             return dict(self._metadata)
 
-    def commit(self, group: str, offsets: Mapping[Place, NewCommit], retention: int = -1) -> None:
+    def commit(self, group: str, offsets: Mapping[Place, NewCommit]) -> None:
         """Stores offsets, all or none.  Returns once acknowledged.  Raises ReadOnly, StorageError."""
+        _settle(self.write_commit(group, offsets))
+
+    def write_commit(
+        self, group: str, offsets: Mapping[Place, NewCommit], retention: int = -1
+    ) -> Written | None:
+        """As `commit`, not acknowledged yet; `retention` (ms): how long to keep them, if the client says."""
         now = self._clock.now_ms()
         expires = -1 if retention < 0 else now + retention
-        self._append(
+        return self._write(
             group,
             [
                 (
@@ -136,12 +158,11 @@ class GroupLog:
 
     def forget(self, group: str, places: Iterable[Place]) -> None:
         """Deletes commits, by tombstones.  Raises ReadOnly, StorageError."""
-        self._append(group, [(_key(group, place), None) for place in places])
+        _settle(self._write(group, [(_key(group, place), None) for place in places]))
 
-    def store_group(self, group: str, value: GroupMetadataValue) -> None:
-        """Stores who its members are.  Beside a writing process that is its secret.  Raises StorageError."""
-        if not self.read_only:
-            self._append(group, [(GroupMetadataKey(group=group), value)])
+    def write_group(self, group: str, value: GroupMetadataValue) -> Written | None:
+        """Who its members are, not acknowledged yet.  A reader keeps that to itself.  Raises StorageError."""
+        return None if self.read_only else self._write(group, [(GroupMetadataKey(group=group), value)])
 
     def delete_group(self, group: str) -> None:
         """Tombstones for all that is stored of a group.  Raises ReadOnly, StorageError."""
@@ -150,9 +171,9 @@ class GroupLog:
         ]
         if group in self._metadata:
             entries.append((GroupMetadataKey(group=group), None))
-        self._append(group, entries)
+        _settle(self._write(group, entries))
 
-    def _append(self, group: str, entries: Iterable[tuple[Record, Record | None]]) -> None:
+    def _write(self, group: str, entries: Iterable[tuple[Record, Record | None]]) -> Written | None:
         if self._store.read_only:
             raise ReadOnly(
                 "this log is open for reading only, so nothing can be committed: commit in the process that "
@@ -161,12 +182,12 @@ class GroupLog:
         now = self._clock.now_ms()
         records = [(*encode_group(key, value), None, now) for key, value in entries]
         if not records:
-            return
+            return None
         with self._lock:
             partitions = self._topic_partitions()
             partition = self._store.partition(OFFSETS_TOPIC, partition_for_group(group, partitions))
             assert isinstance(partition, WritablePartition)
-            partition.append(_core.build_batch(records))
+            return Written(partition, partition.write(_core.build_batch(records)))
 
     def _topic_partitions(self) -> int:
         """How many `__consumer_offsets` has; made, with one, when it is not there."""
@@ -255,6 +276,11 @@ class GroupLog:
             self._commits[key.group].pop(place, None)
             if not self._commits[key.group]:
                 del self._commits[key.group]
+
+
+def _settle(written: Written | None) -> None:
+    if written is not None:
+        written.settle()
 
 
 def _key(group: str, place: Place) -> OffsetCommitKey:

@@ -267,9 +267,13 @@ class GroupMember:
                 )
             commits = {place: NewCommit(offset) for place, offset in offsets.items()}
             request = CommitRequest(self._group, commits, self._generation, self.member_id)
-            error = self._coordinator.commits.commit(request).error
-        if error is not None:
-            raise error(f"group {self._group!r} does not take this commit: go on reading, then commit again")
+            result, written = self._coordinator.commits.commit(request)
+        if result.error is not None:
+            raise result.error(
+                f"group {self._group!r} does not take this commit: go on reading, then commit again"
+            )
+        if written is not None:
+            written.settle()
 
     def leave(self) -> None:
         store = self._coordinator.store

@@ -100,7 +100,6 @@ class Rebalancing:
         """All members have to join (again)."""
         if group.state is State.COMPLETING:
             self.deal(group, {}, RebalanceInProgress)
-        group.unsynced.clear()
         self.keeping.timers.cancel(_sync_key(group))
         is_first = group.state is State.EMPTY
         group.move(Event.REBALANCE, self.keeping.clock.now_ms())
@@ -160,10 +159,7 @@ class Rebalancing:
             self.set_session_timer(group, member)
             member.is_new = False
             group.unsynced.add(member.member_id)
-        generation = group.generation
-        self.keeping.timers.set(
-            _sync_key(group), group.rebalance_timeout, lambda: self._expire_syncs(group, generation)
-        )
+        self.keeping.timers.set(_sync_key(group), group.rebalance_timeout, lambda: self._expire_syncs(group))
 
     # --- waiting for syncs ----------------------------------------------------
 
@@ -203,11 +199,7 @@ class Rebalancing:
             return SyncResult(error)
         return SyncResult(None, member.assignment, group.protocol_type, group.protocol)
 
-    def _expire_syncs(self, group: Group, generation: int) -> None:
-        if group.generation != generation or group.state not in (State.COMPLETING, State.STABLE):
-            return
-        if not group.unsynced:
-            return
+    def _expire_syncs(self, group: Group) -> None:
         for member_id in list(group.unsynced):
             self.dismiss(group, member_id, UnknownMember)
         self.prepare(group)
@@ -262,10 +254,12 @@ class Rebalancing:
         ):
             self.complete_join(group)
 
-    def unload(self) -> None:
+    def release(self, *, clients_only: bool) -> None:
         """Answers whoever waits: another coordinator goes on with what is stored."""
         for group in self.groups.values():
             for member in group.members.values():
+                if clients_only and member.on_rebalance is not None:
+                    continue
                 self.answer_join(member, JoinResult(NotCoordinator, member.member_id))
                 self.answer_sync(member, SyncResult(NotCoordinator))
 

@@ -1,11 +1,14 @@
 """OffsetCommit, OffsetFetch, OffsetDelete, DeleteGroups, and how long offsets are kept."""
 
+import threading
+
 import pytest
 from group_verbs import Group, commit, committed
 
 from pykafkalite.coordinator.consumer_protocol import Subscription, encode
 from pykafkalite.coordinator.requests import CommitRequest, NewCommit
 from pykafkalite.errors import (
+    CorruptBatch,
     GroupSubscribedToTopic,
     IllegalGeneration,
     InvalidGroup,
@@ -17,6 +20,7 @@ from pykafkalite.errors import (
     UnknownMember,
 )
 from pykafkalite.storage.clock import ManualClock
+from pykafkalite.storage.partition import WritablePartition
 from pykafkalite.storage.store import Store
 
 DAY = 24 * 60 * 60
@@ -90,7 +94,7 @@ def test_a_commit_that_cannot_be_stored_is_answered_with_kafkas_error(group, mon
     def full(*_):
         raise StorageError("full")
 
-    monkeypatch.setattr(group.coordinator.log, "commit", full)
+    monkeypatch.setattr(group.coordinator.log, "write_commit", full)
     assert commit(group, 7).error.code == 16
 
 
@@ -140,12 +144,12 @@ def test_a_deleted_topic_takes_its_offsets_along(group):
 
 
 def test_offsets_of_a_group_expire_seven_days_after_its_last_member_left(group):
-    (member,) = group.members("a", protocols=READS_T)
+    (member,) = group.members("a", protocols=READS_T, session_timeout=1_800_000)
     member.commit(3)
     for _ in range(3 * 144):
         member.beat()
         group.clock.advance(600)
-    member.join()
+    member.leave()
     pass_days(group, 6.9)
     assert committed(group) == {("t", 0): 3}
     pass_days(group, 0.2)
@@ -264,6 +268,21 @@ def test_whoever_waits_when_the_coordinator_goes_is_sent_to_look_for_another(gro
     assert group.member_ids == {leader.id, other.id}
 
 
+def test_a_log_that_cannot_be_read_is_no_empty_one(group, monkeypatch):
+    (member,) = group.members("a")
+    group.restart()
+
+    def corrupt(*_):
+        raise CorruptBatch("flipped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(group.coordinator.log, "metadata", corrupt)
+        for _ in range(2):
+            with pytest.raises(CorruptBatch):
+                member.beat()
+    assert member.beat() is None
+
+
 def test_static_members_are_known_after_a_restart(group):
     (static,) = group.members("s", instance_id="one")
     group.restart()
@@ -282,3 +301,43 @@ def test_groups_survive_in_a_directory_that_is_opened_again(tmp_path):
     with Store.open(tmp_path / "log", clock=ManualClock()) as store:
         member.group = group = Group(store)
         assert (member.beat(), committed(group)) == (None, {("t", 0): 3})
+
+
+def test_with_fsync_an_answer_waits_for_the_disk_and_nobody_else_does(tmp_path, monkeypatch):
+    with Store.open(tmp_path / "log", durability="fsync", clock=ManualClock()) as store:
+        group = Group(store)
+        (member,) = group.members("a")
+        syncing, go_on = threading.Event(), threading.Event()
+        settle = WritablePartition.settle
+
+        def slow(partition, appended):
+            syncing.set()
+            go_on.wait(10)
+            settle(partition, appended)
+
+        monkeypatch.setattr(WritablePartition, "settle", slow)
+        answers = []
+        request = CommitRequest("g", {("t", 0): NewCommit(4)}, member.generation, member.id)
+        thread = threading.Thread(target=lambda: group.coordinator.commit(request, answers.append))
+        thread.start()
+        assert syncing.wait(10)
+        assert (member.beat(), answers, committed(group)) == (None, [], {})
+        go_on.set()
+        thread.join()
+        assert (answers[0].error, committed(group)) == (None, {("t", 0): 4})
+
+
+def test_a_sync_that_fails_is_no_commit_and_no_generation(tmp_path, monkeypatch):
+    with Store.open(tmp_path / "log", durability="fsync", clock=ManualClock()) as store:
+        group = Group(store)
+        member = group.member("a")
+        member.join()
+
+        def fails(partition, appended):
+            raise StorageError("the disk is gone")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(WritablePartition, "settle", fails)
+            assert member.sync().error.code == 16
+            assert (group.state, member.beat()) == ("PreparingRebalance", RebalanceInProgress)
+            assert member.commit(4).error.code == 16

@@ -136,6 +136,9 @@ class Groups(RuleBasedStateMachine):
         members = None if self.now is None or self.now.state is not State.STABLE else set(self.now.members)
         self.group.restart()
         assert members is None or self.group.member_ids == members
+        for client in self.clients:  # a generation that was never stored is no more
+            if client.beat() is not None:
+                client.generation = -1
 
     # --- what stays true --------------------------------------------------
 

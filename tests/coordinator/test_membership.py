@@ -177,7 +177,7 @@ def test_while_a_group_cannot_be_stored_consumers_try_again_each_second(group, m
         raise StorageError("full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(group.coordinator.log, "store_group", full)
+        patch.setattr(group.coordinator.log, "write_group", full)
         ours = consumer(group)
         group.wait(3.5)
         assert ours.sync() == (-1, ())
@@ -201,6 +201,20 @@ def test_what_is_left_to_another_thread_is_not_forgotten(group):
         thread.start()
         thread.join()
     assert first.sync()[1] == ALL
+
+
+def test_what_comes_in_the_last_moment_of_a_turn_is_not_forgotten_either(group, monkeypatch):
+    first, second = consumer(group), consumer(group)
+
+    def last_thing_under_the_lock():
+        monkeypatch.undo()
+        thread = threading.Thread(target=second.abandon)
+        thread.start()
+        thread.join()
+
+    monkeypatch.setattr(group.coordinator, "_set_alarm", last_thing_under_the_lock)
+    group.coordinator.run_due()
+    assert group.coordinator.classic.groups["g"].members.keys() == {first.member_id}
 
 
 # --- the bytes --------------------------------------------------------------

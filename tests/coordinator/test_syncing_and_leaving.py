@@ -104,7 +104,7 @@ def test_a_group_that_cannot_be_stored_sends_all_back_to_join(group, monkeypatch
         raise StorageError("full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(group.coordinator.log, "store_group", full)
+        patch.setattr(group.coordinator.log, "write_group", full)
         assert leader.sync().error.code == other.synced.error.code == 16
         assert group.state == "PreparingRebalance"
     for member in (leader, other):
@@ -160,6 +160,15 @@ def test_a_first_join_is_given_up_after_five_minutes(group):
         patient.beat()
     assert new.joined.error is UnknownMember
     assert group.member_ids == {patient.id}
+
+
+def test_who_joined_and_is_not_heard_of_before_its_sync_is_out_after_its_session(group):
+    leader = group.member("a")
+    leader.join()
+    group.wait(SESSION / 1000 - 1)
+    assert group.member_ids == {leader.id}
+    group.wait(2)
+    assert group.state == "Empty"
 
 
 def test_the_last_member_gone_leaves_an_empty_group_of_the_next_generation(group):

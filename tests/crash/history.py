@@ -15,7 +15,7 @@ import pyarrow  # noqa: F401  (the first import takes long: not in the middle of
 from victim import value_of
 
 from pykafkalite import _core
-from pykafkalite.coordinator.offsets import Offsets
+from pykafkalite.coordinator.group_log import GroupLog
 from pykafkalite.storage.naming import OFFSETS_TOPIC
 from pykafkalite.storage.store import Store
 
@@ -118,7 +118,7 @@ class History:
         tried: dict[tuple[str, str], list[Deed]] = defaultdict(list)
         for deed in self.of("commit"):
             tried[deed.what[0], deed.what[1]].append(deed)
-        offsets = Offsets(store)
+        offsets = GroupLog(store)
         for (group, topic), deeds in tried.items():
             done = [at for at, deed in enumerate(deeds) if deed.done]
             possible = {deed.what[2] for deed in deeds[done[-1] if done else 0 :]}

@@ -25,7 +25,8 @@ from typing import Any
 import sabotage
 
 from pykafkalite import _core
-from pykafkalite.coordinator.offsets import Offsets
+from pykafkalite.coordinator.group_log import GroupLog
+from pykafkalite.coordinator.requests import NewCommit
 from pykafkalite.errors import Error, StorageError
 from pykafkalite.storage import metadata, publishing, writing
 from pykafkalite.storage.clock import SYSTEM, ManualClock
@@ -85,7 +86,7 @@ class Victim:
             self.store = Store.open(
                 self.job["path"], durability=self.job.get("durability", "os"), clock=self.clock
             )
-            self.offsets = Offsets(self.store)
+            self.offsets = GroupLog(self.store)
 
         self.store = None
         for _ in range(20):  # under a fault, opening may need another try
@@ -124,7 +125,7 @@ class Victim:
             group,
             topic,
             offset,
-            action=lambda: self.offsets.commit(group, {(topic, 0): offset}),
+            action=lambda: self.offsets.commit(group, {(topic, 0): NewCommit(offset)}),
         )
 
     def alter(self, topic: str, name: str, value: str) -> None:

@@ -6,7 +6,9 @@ from uuid import UUID
 
 import pytest
 
+import pykafkalite as pk
 from pykafkalite._core import ATTR_CONTROL, build_batch, records_of, stamp, walk_batches
+from pykafkalite.api import TopicPartition
 from pykafkalite.storage import records as stored
 from pykafkalite.storage.records import (
     GroupMetadataKey,
@@ -133,3 +135,26 @@ def test_the_commits_that_kafka_stored_are_read_by_us(golden):
                     committed[at.group].pop((at.topic, at.partition), None)
     told = {group: sorted(rows.values()) for group, rows in committed.items()}
     assert told == expected["groups"]
+
+
+@pytest.mark.interop
+def test_a_group_that_lived_here_is_read_by_kafkas_offsets_decoder(oracle, tmp_path):
+    with pk.open(tmp_path / "log") as log:
+        log.create_topic("flights", 2)
+        with log.consumer("flights", group="g") as consumer:
+            consumer.commit({TopicPartition("flights", 1): 7})
+            (member,) = log.group("g").members
+    segment = tmp_path / "log" / "__consumer_offsets-0" / f"{0:020}.log"
+    found = payloads(oracle.dump("--offsets-decoder", "--print-data-log", "--files", segment))
+    groups = [it["data"] for it in found if "generation" in it["data"]]
+    commits = [it["data"] for it in found if "offset" in it["data"]]
+    assert [(it["protocolType"], it["generation"], len(it["members"])) for it in groups] == [
+        ("consumer", 1, 1),
+        ("consumer", 2, 0),
+    ]
+    assert (groups[0]["leader"], groups[0]["protocol"], groups[0]["members"][0]["memberId"]) == (
+        member,
+        "range",
+        member,
+    )
+    assert [it["offset"] for it in commits] == [7]

@@ -42,6 +42,7 @@ async def _delete(broker: Broker, request: Request, name: str | None, topic_id: 
         name, topic_id = topic.name, topic.id
         try:
             await broker.on_disk(lambda: broker.store.delete_topic(topic.name))
+            await broker.on_disk(lambda: broker.coordinator.forget_topic(topic.name))
         except Error as error_met:
             error, message = code_of(error_met), str(error_met)
     return request.entity(
