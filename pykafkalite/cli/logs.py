@@ -51,7 +51,6 @@ def log_to_stderr(*, as_json: bool) -> None:
     for name in ("pykafkalite", "asyncio"):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
-        logger.propagate = False
         logger.setLevel(logging.INFO if name == "pykafkalite" else logging.WARNING)
     warnings.formatwarning = lambda message, *_, **__: str(message)
     logging.captureWarnings(True)
