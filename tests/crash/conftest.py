@@ -1,12 +1,17 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from nursery import Nursery
+
+sys.path.append(
+    str(Path(__file__).parents[1] / "broker")
+)  # for raw.py, a client that sends what no client would
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -34,6 +34,20 @@ def acknowledges_before_writing() -> None:
     WritablePartition.append = append  # type: ignore[method-assign]
 
 
+def acknowledges_clients_before_writing() -> None:
+    """As above, for what comes over the wire."""
+    write = WritablePartition.write_client_batch
+    held: dict[WritablePartition, Any] = {}
+
+    def write_later(self: WritablePartition, records: Any) -> Appended:
+        if self in held:
+            write(self, held.pop(self))
+        held[self] = records
+        return Appended(self.end_offset, self.end_offset + batch_count(records) - 1, -1)
+
+    WritablePartition.write_client_batch = write_later  # type: ignore[method-assign]
+
+
 def batch_count(batch: Any) -> int:
     return sum(found.last_offset - found.base_offset + 1 for found in _core.walk_batches(batch))
 
@@ -130,6 +144,7 @@ BUGS: dict[str, Callable[[], None]] = {
     bug.__name__: bug
     for bug in (
         acknowledges_before_writing,
+        acknowledges_clients_before_writing,
         acknowledges_what_failed,
         writes_twice,
         believes_a_second_sync,
