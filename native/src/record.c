@@ -63,7 +63,7 @@ pkl_status pkl_records_check(const pkl_batch *batch, const uint8_t *records,
   pkl_cursor c = pkl_cursor_over(records, size);
   pkl_record r;
 
-  *out = (pkl_records_summary){-1, -1, -1, 0};
+  *out = (pkl_records_summary){-1, -1, -1, 0, 0};
   for (int32_t i = 0; i < batch->count; i++) {
     if (pkl_record_next(&c, &r) != PKL_OK) return PKL_CORRUPT;
     if (r.offset_delta <= previous || r.offset_delta > last_delta)
@@ -80,6 +80,7 @@ pkl_status pkl_records_check(const pkl_batch *batch, const uint8_t *records,
       out->max_timestamp = timestamp;
       out->max_timestamp_offset = batch->base_offset + r.offset_delta;
     }
+    if (r.key_size < 0) out->keyless_records++;
     if (r.header_count > 0) {
       out->header_records++;
       if (check_headers(&r) != PKL_OK) return PKL_CORRUPT;

@@ -52,6 +52,7 @@ static void the_summary_tells_of_all_records(void) {
   pkl_records_summary s;
   CHECK(pkl_records_check(&b, data, size, 1, &s) == PKL_OK);
   CHECK(s.min_timestamp == b.base_timestamp - 5 && s.header_records == 1);
+  CHECK(s.keyless_records == 1);
   CHECK(s.max_timestamp == b.base_timestamp + 700);
   CHECK(s.max_timestamp_offset == b.base_offset + 1);
 

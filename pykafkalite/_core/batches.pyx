@@ -194,7 +194,8 @@ cdef int open_records(Borrowed data, Batch batch, Borrowed records, pkl_batch *h
 def check_records(data, Batch batch not None, records=None, *, bint dense=True):
     """Walks the records of `batch`, which lies in `data`; `records` are their decompressed bytes, else the batch's own.
 
-    (min timestamp, max timestamp, offset of the first record with the max timestamp, records with headers).
+    (min timestamp, max timestamp, offset of the first record with the max timestamp, records with headers,
+    records without a key).
     Raises CorruptBatch unless there are exactly `batch.count` records whose offsets rise within the batch;
     with `dense`, without a gap, as a producer has to send them.
     """
@@ -208,7 +209,13 @@ def check_records(data, Batch batch not None, records=None, *, bint dense=True):
         status = native.pkl_records_check(&header, c.at, native.pkl_cursor_left(&c), dense, &found)
     if status != PKL_OK:
         fail(status, "records of the batch", batch.position)
-    return found.min_timestamp, found.max_timestamp, found.max_timestamp_offset, found.header_records
+    return (
+        found.min_timestamp,
+        found.max_timestamp,
+        found.max_timestamp_offset,
+        found.header_records,
+        found.keyless_records,
+    )
 
 
 cdef object nullable(const uint8_t *data, int32_t size):

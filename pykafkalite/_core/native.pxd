@@ -110,6 +110,7 @@ cdef extern from "pkl/record.h" nogil:
         int64_t max_timestamp
         int64_t max_timestamp_offset
         int32_t header_records
+        int32_t keyless_records
 
     pkl_status pkl_record_next(pkl_cursor *c, pkl_record *out)
     pkl_status pkl_header_next(pkl_cursor *c, pkl_header *out)

@@ -58,8 +58,11 @@ def measure(batch: Encoded | bytearray) -> Incoming:
     )
 
 
-def client_batch(records: bytes | None) -> Incoming:
-    """One batch as a producer may send it (LogValidator). Raises InvalidRecord, CorruptBatch."""
+def client_batch(records: bytes | None, config: TopicConfig) -> Incoming:
+    """One batch as a producer may send it (LogValidator). Raises InvalidRecord, CorruptBatch.
+
+    Compressed records are looked into only where the topic wants something of them.
+    """
     if not records:
         raise InvalidRecord("a produce request without records")
     data = bytearray(records)
@@ -73,8 +76,23 @@ def client_batch(records: bytes | None) -> Incoming:
         raise InvalidRecord(
             f"a batch of {batch.count} records has offsets {batch.base_offset} to {batch.last_offset}"
         )
+    if not batch.codec or config.compacts:
+        keyless = _check_client_records(data, batch)
+        if keyless and config.compacts:
+            raise InvalidRecord(f"{keyless} records without a key in a topic that is compacted by keys")
     origin = tuple(_produced(data, batches))
     return Incoming(data, len(data), batch.count, batch.base_timestamp, batch.max_timestamp, origin)
+
+
+def _check_client_records(data: bytearray, batch: Batch) -> int:
+    """How many have no key."""
+    try:
+        records = None
+        if batch.codec:
+            records = codecs.decompress(batch.codec, memoryview(data)[_core.BATCH_HEADER :], MAX_DECOMPRESSED)
+        return _core.check_records(data, batch, records)[4]
+    except CorruptBatch as error:
+        raise InvalidRecord(f"the batch's records are not what its header says: {error}") from error
 
 
 def _produced(data: bytearray, batches: list[Batch]) -> Iterator[Produced]:

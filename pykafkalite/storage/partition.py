@@ -157,7 +157,7 @@ class WritablePartition(Partition):
 
         Raises InvalidRecord besides.
         """
-        return self._take(client_batch(records))
+        return self._take(client_batch(records, self.config))
 
     def _take(self, incoming: Incoming, origin: Origin = Origin.CLIENT) -> Appended:
         self._services.check_usable()

@@ -163,7 +163,7 @@ def test_a_header_of_other_data_is_not_believed(batch):
 
 
 def test_the_records_are_summed_up(batch):
-    assert _core.check_records(batch, _core.parse_batch(batch)) == (995, 1_700, 1, 1)
+    assert _core.check_records(batch, _core.parse_batch(batch)) == (995, 1_700, 1, 1, 1)
 
 
 def test_decompressed_records_are_taken_from_where_they_are(batch):
@@ -201,7 +201,7 @@ def test_append_time_is_every_records_timestamp(batch):
     assert parsed.is_append_time
     assert parsed.max_timestamp == 123_456
     assert [row[1] for row in _core.records_of(batch, parsed)] == [123_456] * 3
-    assert _core.check_records(batch, parsed) == (123_456, 123_456, 0, 1)
+    assert _core.check_records(batch, parsed) == (123_456, 123_456, 0, 1, 1)
 
 
 def test_a_stamp_that_fails_changes_nothing(batch):

@@ -54,6 +54,7 @@ typedef struct pkl_records_summary {
   int64_t max_timestamp;
   int64_t max_timestamp_offset; /* of the first record that has it */
   int32_t header_records;       /* how many records have headers */
+  int32_t keyless_records;      /* how many have no key */
 } pkl_records_summary;
 
 /* Walks the (uncompressed) records of a batch and its headers: `count` records
