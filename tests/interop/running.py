@@ -50,8 +50,17 @@ class RunningBroker:
         name = self.name(hint)
         configs = FOREVER | {it.replace("_", "."): value for it, value in config.items()}
         self.ask("create", topics={name: {"partitions": partitions, "config": configs}})
-        self.ask("offsets", partitions=[[name, partitions - 1]])  # Kafka's leaders take their time.
+        wait_for(lambda: self._serves(name, partitions - 1))  # Kafka's leaders take their time.
         return name
+
+    def _serves(self, topic: str, partition: int) -> bool:
+        try:
+            self.ask("offsets", partitions=[[topic, partition]])
+        except KafkaError as error:
+            if "UnknownTopicOrPartition" in str(error):
+                return False
+            raise
+        return True
 
     def tool(self, name: str, *args: str, stdin: str = "", bootstrap: str = "--bootstrap-server") -> str:
         """What one of Kafka's tools prints; KafkaError with its complaints when it ends in failure."""
