@@ -122,8 +122,9 @@ def check_records(
     data: Buffer, batch: Batch, records: Buffer | None = None, *, dense: bool = True
 ) -> tuple[int, int, int, int, int]:
     """Walks the records (`records`: their decompressed bytes, else the batch's own).
-    (min_timestamp, max_timestamp, offset of max_timestamp, -1 each without records, records with headers, records
-    without a key); CorruptBatch, or InvalidRecord for compressed records.  `dense`: no gaps, as a producer sends them."""
+    (min_timestamp, max_timestamp, offset of max_timestamp, -1 each without records, records with headers,
+    records without a key); CorruptBatch, or InvalidRecord for compressed records.
+    `dense`: no gaps, as a producer sends them."""
 
 _StoredRecord = tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]
 
