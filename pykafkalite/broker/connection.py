@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 # Requests that came while one was being answered: more than this is left in the socket.
 MAX_PENDING = 1 << 20
+# What a client that has gone left behind is worked on for so long.
+ENDED_SECONDS = 10.0
 # sendmsg takes at most IOV_MAX (1,024) parts.
 MAX_PARTS = 512
 
@@ -47,6 +49,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_writing = False
         self._paused = False
         self._is_finishing = False
+        self._has_ended = False
         self.peer = "?"
         self._host = ""
 
@@ -67,6 +70,14 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         self._frames.received(nbytes)
         self._go_on()
+
+    def eof_received(self) -> bool:
+        """Requests that came before the end are carried out, as in Kafka: a producer with acks=0 sends and closes."""
+        self._has_ended = self._frames.pending > 0
+        if self._has_ended:
+            self._broker.loop.call_later(ENDED_SECONDS, self.close)
+            self._go_on()
+        return self._has_ended
 
     def connection_lost(self, error: Exception | None) -> None:
         self._broker.connections.discard(self)
@@ -106,6 +117,8 @@ class Connection(asyncio.BufferedProtocol):
                 self._answer(frame)
         except FrameError as error:
             self._give_up(str(error))
+        if self._has_ended and self.is_idle:
+            self.close()
         self._hold_back()
 
     def _answer(self, frame: memoryview) -> None:
@@ -162,7 +175,12 @@ class Connection(asyncio.BufferedProtocol):
         """Read from the socket only while what is pending is small."""
         busy = self._answering is not None or bool(self._unsent)
         wanted = busy and self._frames.pending > MAX_PENDING
-        if self._transport is None or wanted == self._paused or self._transport.is_closing():
+        if (
+            self._transport is None
+            or wanted == self._paused
+            or self._has_ended
+            or self._transport.is_closing()
+        ):
             return
         self._paused = wanted
         if wanted:

@@ -7,6 +7,7 @@ import pytest
 from kio.schema.errors import ErrorCode
 from raw import Raw, batch, fetch, fetch_request, produce, values_of
 
+import pykafkalite as pk
 from pykafkalite.broker.frames import FrameError, Frames
 
 
@@ -123,3 +124,32 @@ def test_stopping_finishes_what_is_under_way(broker, raw):
     time.sleep(0.05)
     broker.close()
     assert raw.receive(1, 11)[1].responses[0].partitions[0].error_code is ErrorCode.none
+
+
+def wait_for_connections(broker, count):
+    deadline = time.monotonic() + 5
+    while len(broker._server.core.connections) != count:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_what_a_client_sent_before_it_closed_is_carried_out(tmp_path, count):
+    with pk.Broker(tmp_path, config={"durability": "fsync"}) as broker:
+        broker.log.create_topic("events", config={"retention.ms": -1})
+        raw = Raw(broker.bootstrap_servers)
+        for _ in range(count):
+            produce(raw, "events", batch(b"unconfirmed"), acks=0)
+        raw.socket.close()
+        deadline = time.monotonic() + 10
+        while (found := broker.log.topic("events").describe()[0].end_offset) < count:
+            assert time.monotonic() < deadline, f"{found} of {count}"
+            time.sleep(0.01)
+
+
+def test_a_client_that_leaves_a_long_poll_behind_is_forgotten_at_once(broker):
+    raw = Raw(broker.bootstrap_servers)
+    raw.send(1, 11, **fetch_request("events", 0, wait=1000))
+    wait_for_connections(broker, 1)
+    raw.socket.close()
+    wait_for_connections(broker, 0)
