@@ -129,6 +129,12 @@ class MetadataLog:
         """Under which the store appends."""
         return self._image.leader_epoch
 
+    @property
+    def end_offset(self) -> int:
+        """Of the metadata log's file; it begins anew when the file is replaced."""
+        file = self._file
+        return 0 if file is None else file.next_offset
+
     def refresh(self) -> bool:
         """Follows what the writing process committed since; whether there was any.  Raises CorruptBatch."""
         with self._lock:

@@ -89,6 +89,11 @@ class WritingStore(Store):
         """Under which records are appended; it has risen at each unclean open."""
         return self._opened.metadata.leader_epoch
 
+    @property
+    def metadata_end_offset(self) -> int:
+        """Behind the last record of the metadata log."""
+        return self._opened.metadata.end_offset
+
     def allocate_producer_ids(self) -> range:
         """A block of producer ids that was never given out before; durable."""
         return self._opened.metadata.allocate_producer_ids()

@@ -23,7 +23,9 @@ TOOLS = {
     "kafka-groups": "org.apache.kafka.tools.GroupsCommand",
     "kafka-leader-election": "org.apache.kafka.tools.LeaderElectionCommand",
     "kafka-log-dirs": "org.apache.kafka.tools.LogDirsCommand",
+    "kafka-metadata-quorum": "org.apache.kafka.tools.MetadataQuorumCommand",
     "kafka-producer-perf-test": "org.apache.kafka.tools.ProducerPerformance",
+    "kafka-reassign-partitions": "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
     "kafka-topics": "org.apache.kafka.tools.TopicCommand",
 }
 FOREVER = {"retention.ms": "-1"}
@@ -50,12 +52,12 @@ class RunningBroker:
         name = self.name(hint)
         configs = FOREVER | {it.replace("_", "."): value for it, value in config.items()}
         self.ask("create", topics={name: {"partitions": partitions, "config": configs}})
-        wait_for(lambda: self._serves(name, partitions - 1))  # Kafka's leaders take their time.
+        wait_for(lambda: self._serves(name, partitions))  # Kafka's leaders take their time.
         return name
 
-    def _serves(self, topic: str, partition: int) -> bool:
+    def _serves(self, topic: str, partitions: int) -> bool:
         try:
-            self.ask("offsets", partitions=[[topic, partition]])
+            self.ask("offsets", partitions=[[topic, it] for it in range(partitions)])
         except KafkaError as error:
             if "UnknownTopicOrPartition" in str(error):
                 return False

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..broker import Broker
     from ..wire import Request
 
-TOPIC = 2
+TOPIC, BROKER = 2, 4
 SET, DELETE, APPEND, SUBTRACT = range(4)
 
 
@@ -30,6 +30,8 @@ async def incremental_alter_configs(broker: Broker, request: Request) -> Any:
 async def _alter(broker: Broker, request: Request, item: Any) -> Any:
     error, message = ErrorCode.none, None
     try:
+        if item.resource_type == BROKER and all(it.config_operation == DELETE for it in item.configs):
+            return _altered(request, item)  # nothing was ever set, so nothing is left to delete
         if item.resource_type != TOPIC:
             raise InvalidConfig(
                 "only configs of topics can be altered; a broker's are given when it is started"
@@ -42,6 +44,12 @@ async def _alter(broker: Broker, request: Request, item: Any) -> Any:
             await broker.on_disk(lambda: broker.store.alter_config(item.resource_name, changes))
     except Error as error_met:
         error, message = code_of(error_met), str(error_met)
+    return _altered(request, item, error, message)
+
+
+def _altered(
+    request: Request, item: Any, error: ErrorCode = ErrorCode.none, message: str | None = None
+) -> Any:
     return request.entity(
         "AlterConfigsResourceResponse",
         error_code=error,
