@@ -220,7 +220,7 @@ def test_aiokafkas_members_share_commit_and_resume(kafka_broker):
                     await asyncio.sleep(0.05)
             while len(first.assignment()) != 2:
                 await asyncio.sleep(0.05)
-            await first.commit({at: 5 for at in first.assignment()})
+            await first.commit(dict.fromkeys(first.assignment(), 5))
             return offsets
 
     offsets = asyncio.run(asyncio.wait_for(both(), TIMEOUT))
@@ -270,7 +270,7 @@ def test_groups_are_listed_described_and_deleted(kafka_broker):
             (topic, 0),
             (topic, 1),
         }
-        with pytest.raises(Exception, match="NON_EMPTY_GROUP|not empty"):
+        with pytest.raises(Exception, match=r"NON_EMPTY_GROUP|not empty"):
             admin.delete_consumer_groups([group])[group].result(TIMEOUT)
     described = admin.describe_consumer_groups([group])[group].result(TIMEOUT)
     assert (described.state.name, described.members) == ("EMPTY", [])
