@@ -13,7 +13,8 @@ from history import read_all
 from victim import value_of
 
 from pykafkalite import _core
-from pykafkalite.coordinator.offsets import Offsets
+from pykafkalite.coordinator.group_log import GroupLog
+from pykafkalite.coordinator.requests import NewCommit
 from pykafkalite.errors import DiskFull
 from pykafkalite.storage.clock import ManualClock
 from pykafkalite.storage.partition import WritablePartition
@@ -177,22 +178,22 @@ def test_a_commit_of_offsets_that_does_not_fit_was_not_made(disk: SmallDisk):
     with Store.open(disk.store) as store:
         store.create_topic("events", 1, CONFIG)
         disk.append(store)
-        offsets = Offsets(store)
-        offsets.commit("g", {PLACE: 5})
+        offsets = GroupLog(store)
+        offsets.commit("g", {PLACE: NewCommit(5)})
         disk.fill()
         committed = 5
         for offset in range(6, 1000):
             try:
-                offsets.commit("g", {PLACE: offset})
+                offsets.commit("g", {PLACE: NewCommit(offset)})
             except DiskFull:
                 break
             committed = offset
         with pytest.raises(DiskFull):
-            offsets.commit("g", {PLACE: 7})
-        assert Offsets(store).committed("g")[PLACE].offset == committed
+            offsets.commit("g", {PLACE: NewCommit(7)})
+        assert GroupLog(store).committed("g")[PLACE].offset == committed
         disk.make_room()
-        offsets.commit("g", {PLACE: 8})
-        assert Offsets(store).committed("g")[PLACE].offset == 8
+        offsets.commit("g", {PLACE: NewCommit(8)})
+        assert GroupLog(store).committed("g")[PLACE].offset == 8
 
 
 def test_a_close_on_a_full_disk_is_a_typed_error_and_loses_nothing(disk: SmallDisk):
