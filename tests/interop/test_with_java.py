@@ -80,7 +80,8 @@ def test_a_hundred_partitions_are_read_in_one_session(kafka_broker):
     batches = [
         [record(topic, b"%d" % n, partition=n % 100) for n in range(at, at + 500)] for at in (0, 500, 1000)
     ]
-    kafka_broker.ask("produce", batches=batches)
+    # A hundred batches of the oracle's 1 MiB would not fit the producer's memory, and it would wait for half a minute.
+    kafka_broker.ask("produce", batches=batches, config={"batch.size": 16384})
     for sizes in ({}, {"max.partition.fetch.bytes": 100, "fetch.max.bytes": 5000}):
         got = consume(kafka_broker, topic, 100, **sizes)
         assert sorted((it["partition"], it["offset"]) for it in got) == [
