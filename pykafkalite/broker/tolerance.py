@@ -1,8 +1,9 @@
-"""Request headers, and the tagged fields that kio does not know.
+"""Request headers, the tagged fields that kio does not know, and requests large enough to hold too much.
 
 KIP-482: whoever meets a tagged field that it does not know skips it; kio raises KeyError. Requests
 with such fields are rare, so they are read a second time, here: field by field with kio's own readers,
-stepping over what is unknown. Counts are believed only as far as there are bytes left (CVE-2026-111115).
+stepping over what is unknown. Counts are believed only as far as there are bytes left (CVE-2026-111115), and
+only up to a limit: two bytes can be an object of a hundred, and all clients wait while it is made.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from typing_extensions import Buffer
+
+
+# Elements of all arrays of a request together; one of fewer bytes needs no counting.
+MAX_ELEMENTS = 200_000
+# In one place; Kafka's own requests have a handful.
+MAX_TAGS = 1000
 
 
 class InvalidRequest(Exception):
@@ -55,9 +62,12 @@ def read_header(frame: Buffer, is_flexible: Callable[[int, int], bool]) -> Heade
 
 
 def read_entity(schema: Any, data: memoryview, start: int) -> tuple[Any, int]:
-    """An entity and its size, as kio would read it if it skipped unknown tagged fields. Raises InvalidRequest."""
+    """An entity and its size, as kio would read it if it skipped unknown tagged fields and counted elements.
+
+    Raises InvalidRequest.
+    """
     try:
-        entity, end = _read(schema, data, start)
+        entity, end = _Reader(data).read(schema, start)
     except InvalidRequest:
         raise
     except Exception as error:
@@ -65,46 +75,67 @@ def read_entity(schema: Any, data: memoryview, start: int) -> tuple[Any, int]:
     return entity, end - start
 
 
-def _read(schema: Any, data: memoryview, at: int) -> tuple[Any, int]:
-    values: dict[str, Any] = {}
-    tagged: dict[int, Any] = {}
-    for field in fields(schema):
-        tag = get_field_tag(field)
-        if tag is not None:
-            tagged[tag] = field
-        else:
-            values[field.name], at = _read_field(schema, field, data, at, is_tagged=False)
-    if schema.__flexible__:
-        at = _skip_tags(data, at, tagged, lambda field, start: _take(values, schema, field, data, start))
-    for field in tagged.values():
-        if field.name not in values and field.default is MISSING:
-            values[field.name] = None
-    return schema(**values), at
+class _Reader:
+    """One request, and how many elements it may still have."""
 
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self._left = MAX_ELEMENTS
 
-def _take(values: dict[str, Any], schema: Any, field: Any, data: memoryview, at: int) -> None:
-    values[field.name], _ = _read_field(schema, field, data, at, is_tagged=True)
+    def read(self, schema: Any, at: int) -> tuple[Any, int]:
+        """An entity, and where it ends."""
+        values: dict[str, Any] = {}
+        tagged: dict[int, Any] = {}
+        for field in fields(schema):
+            tag = get_field_tag(field)
+            if tag is not None:
+                tagged[tag] = field
+            else:
+                values[field.name], at = self._field(schema, field, at, is_tagged=False)
 
+        def take(field: Any, start: int) -> None:
+            values[field.name], _ = self._field(schema, field, start, is_tagged=True)
 
-def _read_field(schema: Any, field: Any, data: memoryview, at: int, *, is_tagged: bool) -> tuple[Any, int]:
-    kind: Any = classify_field(field)
-    if isinstance(kind, EntityTupleField):
+        if schema.__flexible__:
+            at = _skip_tags(self._data, at, tagged, take)
+        for field in tagged.values():
+            if field.name not in values and field.default is MISSING:
+                values[field.name] = None
+        return schema(**values), at
+
+    def _field(self, schema: Any, field: Any, at: int, *, is_tagged: bool) -> tuple[Any, int]:
+        kind: Any = classify_field(field)
+        if kind.is_array:
+            count, behind = self._count(schema, at)
+            if isinstance(kind, EntityTupleField):
+                return self._entities(kind.type_, count, behind)
+        elif isinstance(kind, EntityField) and not is_optional(field):
+            return self.read(kind.type_, at)
+        value, size = get_field_reader(schema, field, False, is_tagged)(self._data, at)
+        return value, at + size
+
+    def _count(self, schema: Any, at: int) -> tuple[int | None, int]:
+        """How many elements follow, None for a null array; and where."""
         read_length = read_compact_array_length if schema.__flexible__ else read_legacy_array_length
-        count, size = read_length(data, at)
+        count, size = read_length(self._data, at)
         at += size
         if count is None or count < 0:
             return None, at
-        if count > data.nbytes - at:
-            raise InvalidRequest(f"an array of {count} in {data.nbytes - at} bytes")
+        if count > self._data.nbytes - at:
+            raise InvalidRequest(f"an array of {count} in {self._data.nbytes - at} bytes")
+        self._left -= count
+        if self._left < 0:
+            raise InvalidRequest(f"more than {MAX_ELEMENTS} elements in one request")
+        return count, at
+
+    def _entities(self, schema: Any, count: int | None, at: int) -> tuple[tuple[Any, ...] | None, int]:
+        if count is None:
+            return None, at
         items = []
         for _ in range(count):
-            item, at = _read(kind.type_, data, at)
+            item, at = self.read(schema, at)
             items.append(item)
         return tuple(items), at
-    if isinstance(kind, EntityField) and not is_optional(field):
-        return _read(kind.type_, data, at)
-    value, size = get_field_reader(schema, field, False, is_tagged)(data, at)
-    return value, at + size
 
 
 def _skip_tags(
@@ -112,7 +143,7 @@ def _skip_tags(
 ) -> int:
     count, size = _varint(data, at)
     at += size
-    if 2 * count > data.nbytes - at:
+    if count > MAX_TAGS or 2 * count > data.nbytes - at:
         raise InvalidRequest(f"{count} tagged fields in {data.nbytes - at} bytes")
     for _ in range(count):
         tag, size = _varint(data, at)

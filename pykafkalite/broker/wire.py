@@ -17,7 +17,7 @@ from kio.index import load_payload_module, load_request_schema, load_response_sc
 from kio.serial import entity_reader, entity_writer
 from kio.static.constants import EntityType
 
-from .tolerance import InvalidRequest, read_entity, read_header
+from .tolerance import MAX_ELEMENTS, InvalidRequest, read_entity, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,10 +63,16 @@ def parse(
     if not supported(header.api_key, header.version):
         raise UnsupportedVersion(header.api_key, header.version, header.correlation_id)
     schema = load_request_schema(header.api_key, header.version)
+    data = memoryview(frame)
     try:
-        body, _ = _reader(schema)(frame, header.size)
+        if data.nbytes <= MAX_ELEMENTS:
+            body, _ = _reader(schema)(frame, header.size)
+        else:
+            body, _ = read_entity(schema, data, header.size)
+    except InvalidRequest:
+        raise
     except KeyError:  # an unknown tagged field, which KIP-482 says to skip and kio does not
-        body, _ = read_entity(schema, memoryview(frame), header.size)
+        body, _ = read_entity(schema, data, header.size)
     except Exception as error:
         raise InvalidRequest(f"{schema.__name__} v{header.version}: {error}") from error
     # Bytes may be left over, as for Kafka: librdkafka's Metadata v13 has one too many.

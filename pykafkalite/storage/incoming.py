@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .. import _core
 from .._core import Batch, Encoded
-from ..errors import CorruptBatch, InvalidRecord, InvalidTimestamp, MessageTooLarge
+from ..errors import CorruptBatch, InvalidRecord, InvalidTimestamp, InvalidTransactionState, MessageTooLarge
 from . import codecs
 from .producer_state import produced
 from .producers import NO_PRODUCER
-from .reading import MAX_DECOMPRESSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +21,10 @@ if TYPE_CHECKING:
     from .codecs import Compression
     from .config import TopicConfig
     from .producers import Produced
+
+
+# How many times max.message.bytes the records of a compressed batch may be that has to be decompressed here.
+MAX_RATIO = 16
 
 
 class Incoming(NamedTuple):
@@ -59,9 +62,11 @@ def measure(batch: Encoded | bytearray) -> Incoming:
 
 
 def client_batch(records: bytes | None, config: TopicConfig) -> Incoming:
-    """One batch as a producer may send it (LogValidator). Raises InvalidRecord, CorruptBatch.
+    """One batch as a producer may send it (LogValidator).
 
-    Compressed records are looked into only where the topic wants something of them.
+    Compressed records are looked into only where the topic wants something of them. Raises InvalidRecord,
+    CorruptBatch, and InvalidTransactionState: nobody here could end a client's transaction, and readers would
+    wait for its end (CVE-2018-17196).
     """
     if not records:
         raise InvalidRecord("a produce request without records")
@@ -72,24 +77,28 @@ def client_batch(records: bytes | None, config: TopicConfig) -> Incoming:
     batch = batches[0]
     if batch.is_control:
         raise InvalidRecord("clients do not write control batches")
+    if batch.is_transactional:
+        raise InvalidTransactionState(
+            "a transactional batch, and no transaction was begun: there are none here"
+        )
     if batch.count <= 0 or batch.count != batch.last_offset - batch.base_offset + 1:
         raise InvalidRecord(
             f"a batch of {batch.count} records has offsets {batch.base_offset} to {batch.last_offset}"
         )
     if not batch.codec or config.compacts:
-        keyless = _check_client_records(data, batch)
+        keyless = _check_client_records(data, batch, MAX_RATIO * config.max_message_bytes)
         if keyless and config.compacts:
             raise InvalidRecord(f"{keyless} records without a key in a topic that is compacted by keys")
     origin = tuple(_produced(data, batches))
     return Incoming(data, len(data), batch.count, batch.base_timestamp, batch.max_timestamp, origin)
 
 
-def _check_client_records(data: bytearray, batch: Batch) -> int:
+def _check_client_records(data: bytearray, batch: Batch, limit: int) -> int:
     """How many have no key."""
     try:
         records = None
         if batch.codec:
-            records = codecs.decompress(batch.codec, memoryview(data)[_core.BATCH_HEADER :], MAX_DECOMPRESSED)
+            records = codecs.decompress(batch.codec, memoryview(data)[_core.BATCH_HEADER :], limit)
         return _core.check_records(data, batch, records)[4]
     except CorruptBatch as error:
         raise InvalidRecord(f"the batch's records are not what its header says: {error}") from error
@@ -147,23 +156,30 @@ def warn_expired(topic: str, config: TopicConfig) -> None:
     )
 
 
-def recode(incoming: Incoming, wanted: Compression) -> Incoming:
-    """The batches in the codec that the topic asks for. Timestamps and counts stay as they are."""
+def recode(incoming: Incoming, wanted: Compression, max_message_bytes: int) -> Incoming:
+    """The batches in the codec that the topic asks for. Timestamps and counts stay as they are.
+
+    Raises InvalidRecord for what cannot be decompressed, or is far more than a batch of `max_message_bytes` has.
+    """
     data = memoryview(incoming.data)
+    limit = max_message_bytes * (MAX_RATIO if wanted.codec else 1)
     parts = [
-        _recoded_batch(data[batch.position : batch.position + batch.size], batch, wanted)
+        _recoded_batch(data[batch.position : batch.position + batch.size], batch, wanted, limit)
         for batch in _core.walk_batches(data, check_crc=False)
     ]
     packed = bytearray().join(parts)
     return incoming._replace(data=packed, size=len(packed))
 
 
-def _recoded_batch(data: memoryview, batch: Batch, wanted: Compression) -> Buffer:
+def _recoded_batch(data: memoryview, batch: Batch, wanted: Compression, limit: int) -> Buffer:
     if batch.codec == wanted.codec or batch.is_control:
         return data
     records: Buffer = data[_core.BATCH_HEADER :]
     if batch.codec:
-        records = codecs.decompress(batch.codec, records, MAX_DECOMPRESSED)
+        try:
+            records = codecs.decompress(batch.codec, records, limit)
+        except CorruptBatch as error:  # which says to clients: try again
+            raise InvalidRecord(str(error)) from error
     if wanted.codec:
         records = codecs.compress(wanted.codec, records, wanted.level)
     return _core.reseal(data, records, wanted.codec)

@@ -163,7 +163,7 @@ class WritablePartition(Partition):
         self._services.check_usable()
         self.check_timestamps(incoming.oldest, incoming.latest)
         if self._compression is not None:
-            incoming = recode(incoming, self._compression)
+            incoming = recode(incoming, self._compression, self.config.max_message_bytes)
         check_size(self.topic, self.config, incoming.size)
         with self.lock:
             return self._write(incoming, origin)
