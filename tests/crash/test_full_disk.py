@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 import sabotage
+from group_requests import commit, committed_offset, join
 from history import read_all
+from kio.schema.errors import ErrorCode
+from raw import Raw, batch, fetch, produce, values_of
+from serving import Served
 from victim import value_of
 
+import pykafkalite as pk
 from pykafkalite import _core
 from pykafkalite.coordinator.group_log import GroupLog
 from pykafkalite.coordinator.requests import NewCommit
@@ -250,3 +255,73 @@ def test_a_seeded_bug_is_caught(disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
             disk.check(store)
         monkeypatch.undo()
         disk.make_room()
+
+
+# --- a broker on it ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(disk: SmallDisk) -> Iterator[Served]:
+    with pk.open(disk.store) as log:
+        log.create_topic("events", 1, {"retention.ms": -1})
+    with Served(disk.store) as served:
+        yield served
+
+
+@pytest.fixture
+def client(served: Served) -> Iterator[Raw]:
+    client = Raw(served.address)
+    yield client
+    client.socket.close()
+
+
+def fill(disk: SmallDisk, client: Raw) -> int:
+    """Produce until the disk is full; how many records were acknowledged."""
+    disk.fill(leave=200_000)
+    for count in range(1000):
+        error = produce(client, "events", batch(b"x" * 1000)).error_code
+        if error is not ErrorCode.none:
+            assert error is ErrorCode.kafka_storage_error
+            return count
+    raise AssertionError("the disk is never full")
+
+
+def test_on_a_full_disk_writes_are_refused_and_reads_go_on_until_there_is_room(
+    disk: SmallDisk,
+    served: Served,
+    client: Raw,
+):
+    written = fill(disk, client)
+    assert produce(client, "events", batch(b"x" * 1000)).error_code is ErrorCode.kafka_storage_error
+    assert len(values_of(fetch(client, "events", 0).records)) == written
+    disk.make_room()
+    answer = produce(client, "events", batch(b"after"))
+    assert (answer.error_code, answer.base_offset) == (ErrorCode.none, written)
+    assert values_of(fetch(client, "events", written).records) == [b"after"]
+    assert served.stop() == 0
+
+
+def test_on_a_full_disk_members_of_groups_stay_and_commits_are_told_the_truth(
+    disk: SmallDisk,
+    served: Served,
+    client: Raw,
+):
+    member_id, generation = join(client)
+    assert commit(client, 1) is ErrorCode.none
+    committed = 1
+    fill(disk, client)
+    disk.fill()
+    for offset in range(2, 200):
+        error = commit(client, offset)
+        if error is not ErrorCode.none:
+            break
+        committed = offset
+    assert error is not ErrorCode.none
+    beat = client.ask(
+        12, 3, group_id="h", generation_id=generation, member_id=member_id, group_instance_id=None
+    )
+    assert beat.error_code is ErrorCode.none
+    assert committed_offset(client) == committed
+    disk.make_room()
+    assert commit(client, 500) is ErrorCode.none
+    assert committed_offset(client) == 500

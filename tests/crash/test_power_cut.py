@@ -16,9 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from group_requests import commit, committed_offset
 from history import Deed, History
+from kio.schema.errors import ErrorCode
 from nursery import Nursery, judge, kill_after
+from raw import Raw, batch, fetch, produce, values_of
+from serving import Served
 
+import pykafkalite as pk
 from pykafkalite.storage.durability import PROMISE_SECONDS
 
 pytestmark = pytest.mark.root
@@ -170,3 +175,25 @@ def test_fsync_keeps_everything_at_each_of_many_moments(
     nursery: Nursery, image: Path, tmp_path: Path, after: int
 ):
     test_fsync_keeps_everything_that_was_acknowledged(nursery, image, tmp_path, after)
+
+
+@pytest.mark.parametrize("bug", ["", "never_syncs"])
+def test_a_broker_with_fsync_keeps_records_and_commits_that_it_acknowledged(
+    image: Path, tmp_path: Path, bug: str
+):
+    """Records and commits; and it is shown that a broker that does not sync would be caught."""
+    copy = tmp_path / "cut.img"
+    with mounted(image, tmp_path / "running") as running:
+        with pk.open(running / "store") as log:
+            log.create_topic("events", 1, {"retention.ms": -1})
+        with Served(running / "store", "durability=fsync", bug=bug) as served:
+            client = Raw(served.address)
+            for number in range(30):
+                assert produce(client, "events", batch(b"%d" % number)).error_code is ErrorCode.none
+                assert commit(client, number) is ErrorCode.none
+            stop(served.pid)
+            shutil.copyfile(image, copy)
+    with mounted(copy, tmp_path / "after") as after, Served(after / "store") as served:
+        client = Raw(served.address)
+        found = len(values_of(fetch(client, "events", 0).records)), committed_offset(client)
+    assert (found == (30, 29)) == (bug == "")
