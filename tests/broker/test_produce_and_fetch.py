@@ -76,6 +76,18 @@ def test_a_fetch_waits_until_there_is_something(raw, broker):
     writer.socket.close()
 
 
+def test_no_record_comes_unseen_between_the_look_of_a_fetch_and_its_wait(raw, broker):
+    writer = Raw(broker.bootstrap_servers)
+    begun = time.monotonic()
+    for offset in range(300):  # Both requests at once: the broker meets them in one turn of its loop.
+        raw.send(1, 11, **fetch_request("events", offset, wait=9))
+        produce(writer, "events", batch(b"news"))
+        _, answer = raw.receive(1, 11)
+        assert values_of(answer.responses[0].partitions[0].records) == [b"news"]
+        assert time.monotonic() - begun < 9
+    writer.socket.close()
+
+
 def test_a_fetch_wakes_for_records_appended_in_the_process(raw, store):
     appending = threading.Timer(0.1, store.partition("events", 0).append, [bytearray(batch(b"embedded"))])
     appending.start()

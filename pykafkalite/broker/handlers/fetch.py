@@ -49,12 +49,15 @@ async def _wait(
     body = request.body
     deadline = broker.loop.time() + body.max_wait.total_seconds()
     watched = [item.partition for item in found if item.partition is not None]
-    while await broker.waiting.for_news(watched, deadline):
-        found = _collect(broker, body, wanted)
-        if _is_enough(body, wanted, found):
-            break
-    else:
-        found = _collect(broker, body, wanted)
+    with broker.waiting.watch(watched, deadline) as news:
+        is_waiting = True
+        while is_waiting:  # Also at first: a record may have come before the watch began.
+            found = _collect(broker, body, wanted)
+            if _is_enough(body, wanted, found):
+                break
+            is_waiting = await news.wait()
+        else:
+            found = _collect(broker, body, wanted)
     return _answer(request, session, found)
 
 
