@@ -5,6 +5,7 @@
 #   make test        the everyday tests, at most 5 minutes
 #   make test-long   the long forms: faults by the hundred, wheels, whole bit-flip tables
 #   make bench       the figures of the README
+#   make bench-versus  the broker beside a real Kafka (Java 17, Maven)
 #   make lint        ruff and mypy
 #   make wheel       dist/*.whl, repaired by auditwheel
 #   make clean       back to a fresh clone
@@ -21,7 +22,7 @@ BIN = $(VENV)/bin
 PIP = PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES = setup.py $(wildcard native/include/pkl/*.h native/src/*.[ch] pykafkalite/_core/*.pyx pykafkalite/_core/*.pxd)
 
-.PHONY: all venv build lint native-test test test-long demo bench wheel clean tools
+.PHONY: all venv build lint native-test test test-long demo bench bench-versus wheel clean tools
 all: build
 
 # --- the environment ---------------------------------------------------------
@@ -92,6 +93,9 @@ demo: $(VENV)/.demo
 
 bench: $(VENV)/.test
 	$(BIN)/python -m bench
+
+bench-versus: tools $(VENV)/.test
+	$(BIN)/python -m bench.versus
 
 wheel: $(VENV)/.wheel
 	rm -rf dist

@@ -182,13 +182,21 @@ class Kafka:
         cluster_id = "AAAAAAAAAAAAAAAAAAAAAQ"
         self.oracle.ask("format", args=["format", "-c", str(self._write_config()), "-t", cluster_id])
 
-    def start(self, timeout: float = 60.0) -> Kafka:
-        """Returns when it serves clients; KafkaError with its last words when it ends instead."""
+    def command(self, config: Path) -> list[str]:
+        """The command line of a node."""
+        return java("Node", str(config))
+
+    def launch(self) -> None:
+        """Starts the process and does not wait for it to serve."""
         config = self._write_config()
         with (self.home / "kafka.log").open("wb") as log:
             self.process = subprocess.Popen(
-                java("Node", str(config)), stdin=subprocess.PIPE, stdout=log, stderr=log
+                self.command(config), stdin=subprocess.PIPE, stdout=log, stderr=log
             )
+
+    def start(self, timeout: float = 60.0) -> Kafka:
+        """Returns when it serves clients; KafkaError with its last words when it ends instead."""
+        self.launch()
         deadline = time.monotonic() + timeout
         while "Kafka Server started" not in self.log:
             if self.process.poll() is not None or time.monotonic() > deadline:
