@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 # Requests that came while one was being answered: more than this is left in the socket.
 MAX_PENDING = 1 << 20
+# One client's requests are answered for so long before it is the others' turn.
+TURN_SECONDS = 0.005
 # What a client that has gone left behind is worked on for so long.
 ENDED_SECONDS = 10.0
 # sendmsg takes at most IOV_MAX (1,024) parts.
@@ -46,6 +48,7 @@ class Connection(asyncio.BufferedProtocol):
         self._socket: socket.socket | None = None
         self._unsent: list[memoryview] = []
         self._answering: asyncio.Task[None] | None = None
+        self._next_turn: asyncio.Handle | None = None
         self._is_writing = False
         self._paused = False
         self._is_finishing = False
@@ -83,6 +86,8 @@ class Connection(asyncio.BufferedProtocol):
         self._broker.connections.discard(self)
         if self._answering is not None:
             self._answering.cancel()
+        if self._next_turn is not None:
+            self._next_turn.cancel()
         self._stop_writing()
         if self._socket is not None:
             self._socket.close()
@@ -103,23 +108,35 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def is_idle(self) -> bool:
         """Whether no answer is being made or sent."""
-        return self._answering is None and not self._unsent
+        return self._answering is None and self._next_turn is None and not self._unsent
 
     # --- requests in, answers out ----------------------------------------------
 
     def _go_on(self) -> None:
-        """Answer what is there, until something has to be waited for."""
+        """Answer what is there, until something has to be waited for, or others are to have their turn."""
         if self._is_finishing:
             self.finish()
             return
+        loop = self._broker.loop
+        until = loop.time() + TURN_SECONDS
         try:
-            while self._answering is None and not self._unsent and (frame := self._frames.take()) is not None:
+            while self.is_idle and not self._is_closing and (frame := self._frames.take()) is not None:
                 self._answer(frame)
+                if self._frames.pending and loop.time() >= until:
+                    self._next_turn = loop.call_soon(self._take_turn)
         except FrameError as error:
             self._give_up(str(error))
         if self._has_ended and self.is_idle:
             self.close()
         self._hold_back()
+
+    def _take_turn(self) -> None:
+        self._next_turn = None
+        self._go_on()
+
+    @property
+    def _is_closing(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
 
     def _answer(self, frame: memoryview) -> None:
         try:
@@ -173,14 +190,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _hold_back(self) -> None:
         """Read from the socket only while what is pending is small."""
-        busy = self._answering is not None or bool(self._unsent)
-        wanted = busy and self._frames.pending > MAX_PENDING
-        if (
-            self._transport is None
-            or wanted == self._paused
-            or self._has_ended
-            or self._transport.is_closing()
-        ):
+        wanted = not self.is_idle and self._frames.pending > MAX_PENDING
+        if self._transport is None or wanted == self._paused or self._has_ended or self._is_closing:
             return
         self._paused = wanted
         if wanted:

@@ -153,3 +153,10 @@ def test_a_client_that_leaves_a_long_poll_behind_is_forgotten_at_once(broker):
     wait_for_connections(broker, 1)
     raw.socket.close()
     wait_for_connections(broker, 0)
+
+
+def test_what_comes_behind_bytes_that_are_no_request_is_not_carried_out(raw, store):
+    produce(raw, "events", batch(b"first"))
+    raw.socket.sendall(struct.pack(">i", 1) + b"?" + raw.keep[-1])
+    assert raw.receive_frame() == b""
+    assert store.partition("events", 0).high_watermark == 1
