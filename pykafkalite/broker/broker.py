@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
@@ -16,7 +17,6 @@ from .sessions import Sessions
 from .waiting import Waiting
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
     from uuid import UUID
 
@@ -55,9 +55,9 @@ class Broker:
         self.store.listeners.remove(self.waiting.published)
         self._disk.shutdown(wait=True)
 
-    async def on_disk(self, work: Callable[[], T]) -> T:
-        """Run what may wait for the disk on another thread."""
-        return await self.loop.run_in_executor(self._disk, work)
+    def on_disk(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Run what may wait for the disk on another thread; it is done also when nobody waits for it any more."""
+        return asyncio.shield(self.loop.run_in_executor(self._disk, work))
 
     # --- topics and partitions -------------------------------------------------
 

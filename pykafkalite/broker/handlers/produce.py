@@ -78,7 +78,7 @@ def _write(broker: Broker, acks: int, topic: Any, item: Any) -> Outcome:
     return Outcome(item.index, partition, appended)
 
 
-async def _settle(broker: Broker, request: Request, written: Any, waiting: list[Outcome]) -> Any:
+def _settle(broker: Broker, request: Request, written: Any, waiting: list[Outcome]) -> Awaitable[Any]:
     failed: dict[WritablePartition, Error] = {}
 
     def settle_all() -> None:
@@ -90,7 +90,14 @@ async def _settle(broker: Broker, request: Request, written: Any, waiting: list[
             except Error as error:
                 failed[outcome.partition] = error
 
-    await broker.on_disk(settle_all)
+    # Begun here, not in the coroutine: that never runs where the client has gone by then.
+    return _settled(request, written, failed, broker.on_disk(settle_all))
+
+
+async def _settled(
+    request: Request, written: Any, failed: dict[WritablePartition, Error], done: Awaitable[None]
+) -> Any:
+    await done
     if failed:
         written = [(topic, [_failed(outcome, failed) for outcome in outcomes]) for topic, outcomes in written]
     return _answer(request, written)
