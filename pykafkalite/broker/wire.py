@@ -62,7 +62,7 @@ def parse(
     header = read_header(frame, lambda key, version: supported(key, version) and _is_flexible(key, version))
     if not supported(header.api_key, header.version):
         raise UnsupportedVersion(header.api_key, header.version, header.correlation_id)
-    schema = load_request_schema(header.api_key, header.version)
+    schema = _request_schema(header.api_key, header.version)
     data = memoryview(frame)
     try:
         if data.nbytes <= MAX_ELEMENTS:
@@ -148,6 +148,12 @@ def encode(request: Request, response: Any) -> list[Buffer]:
 
 
 @cache
+def _request_schema(api_key: int, version: int) -> Any:
+    """kio resolves the class by its dotted name, which costs as much as parsing a small request."""
+    return load_request_schema(api_key, version)
+
+
+@cache
 def _reader(schema: Any) -> Any:
     return entity_reader(schema)
 
@@ -159,7 +165,7 @@ def _writer(schema: Any) -> Any:
 
 @cache
 def _is_flexible(api_key: int, version: int) -> bool:
-    return bool(load_request_schema(api_key, version).__header_schema__.__flexible__)
+    return bool(_request_schema(api_key, version).__header_schema__.__flexible__)
 
 
 @cache
