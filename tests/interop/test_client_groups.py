@@ -14,7 +14,7 @@ from kafka.structs import OffsetAndMetadata
 from kafka.structs import TopicPartition as Partition
 from running import wait_for
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.long]
 
 TIMEOUT = 20
 
