@@ -18,6 +18,8 @@ from serving import STARTS_WITHIN, Served
 import pykafkalite as pk
 from pykafkalite.storage.verify import verify
 
+pytestmark = pytest.mark.long  # twenty seconds of kills
+
 PARTITIONS = 3
 KILLS = 4
 

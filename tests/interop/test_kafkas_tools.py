@@ -6,7 +6,7 @@ import re
 import pytest
 from real_kafka import KafkaError
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.long]
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
